@@ -1,0 +1,1 @@
+//! Resources as users write them: kinds, defaults, and validation that says where

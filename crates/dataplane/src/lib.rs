@@ -1,0 +1,1 @@
+//! The driver contract, the reconciler and the conformance suite

@@ -1,0 +1,1 @@
+//! Sources of resources: one update stream, whatever it is read from

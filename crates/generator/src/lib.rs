@@ -1,0 +1,1 @@
+//! Random clusters, policies and flows for property tests

@@ -1,0 +1,1 @@
+//! A virtual cluster of network namespaces with the real data plane

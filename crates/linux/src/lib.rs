@@ -1,0 +1,1 @@
+//! A Plan as nftables, on a real kernel

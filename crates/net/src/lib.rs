@@ -1,0 +1,1 @@
+//! Addresses, prefixes, ports and protocols, and their exact algebra

@@ -1,0 +1,1 @@
+//! nf_tables by netlink: batches, extended acknowledgement, dump

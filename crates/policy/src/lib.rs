@@ -1,0 +1,1 @@
+//! What a policy means: the model, the Plan, and the one verdict

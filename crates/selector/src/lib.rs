@@ -1,0 +1,1 @@
+//! The selector language: parse, print, evaluate, and what a match requires

@@ -1,0 +1,1 @@
+//! The naive evaluator straight from resources: the oracle of every property test

@@ -1,0 +1,2 @@
+//! Set-up, tests, benches and tidiness of the workspace.
+fn main() {}
