@@ -1,0 +1,119 @@
+//! Kinds of Kubernetes that policy speaks of, as far as it does: slim, since a cluster has very many of them.
+
+use crate::*;
+use smol_str::SmolStr;
+use std::net::IpAddr;
+
+/// `v1 Namespace`: its labels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Namespace {
+    /// Metadata. The label `kubernetes.io/metadata.name` is added where missing, as the API server does.
+    pub meta: Meta,
+}
+
+/// `v1 ServiceAccount`: its labels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceAccount {
+    /// Metadata.
+    pub meta: Meta,
+}
+
+/// `v1 Node`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Metadata.
+    pub meta: Meta,
+    /// `status.addresses` that are IP addresses (InternalIP, ExternalIP), in order.
+    pub addresses: Vec<IpAddr>,
+    /// `spec.podCIDRs` (or `spec.podCIDR`).
+    pub pod_cidrs: Vec<Prefix>,
+    /// Addresses of this node's tunnel devices: annotations `projectcalico.org/IPv4VXLANTunnelAddr`, `…/IPv6VXLANTunnelAddr`,
+    /// `…/IPv4IPIPTunnelAddr`, `…/IPv4WireguardInterfaceAddr`, `…/IPv6WireguardInterfaceAddr`.
+    pub tunnel_addresses: Vec<IpAddr>,
+    /// Label `kubernetes.io/os` is `windows`.
+    pub windows: bool,
+}
+
+impl Node {
+    /// Every address that is this node: its addresses, its tunnels', and the gateway (first address) of each pod CIDR.
+    pub fn own_addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        let gateways = self.pod_cidrs.iter().filter_map(|cidr| cidr.first_host());
+        self.addresses.iter().copied().chain(self.tunnel_addresses.iter().copied()).chain(gateways)
+    }
+}
+
+/// `v1 Pod`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pod {
+    /// Metadata.
+    pub meta: Meta,
+    /// `spec.nodeName`; empty where not scheduled.
+    pub node: SmolStr,
+    /// `spec.hostNetwork`: shares its node's network, and so is never an endpoint.
+    pub host_network: bool,
+    /// `spec.serviceAccountName`, `default` where absent.
+    pub service_account: SmolStr,
+    /// `status.podIPs` (or `status.podIP`), in order, each once.
+    pub addresses: Vec<IpAddr>,
+    /// `status.phase` is Succeeded or Failed: the addresses are no longer the pod's.
+    pub terminal: bool,
+    /// Named ports of all containers, in order: `containers[].ports[]` with a name (and sidecar `initContainers` with `restartPolicy: Always`).
+    pub ports: Vec<NamedPort>,
+}
+
+/// A port of an endpoint that a policy may name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NamedPort {
+    /// The name.
+    pub name: SmolStr,
+    /// TCP, UDP or SCTP.
+    pub protocol: Protocol,
+    /// 1–65535.
+    pub port: u16,
+}
+
+/// `v1 Service`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    /// Metadata.
+    pub meta: Meta,
+    /// `spec.clusterIPs` (or `spec.clusterIP`) that are addresses (not `None`), then `spec.externalIPs` and load-balancer ingress addresses.
+    pub addresses: Vec<IpAddr>,
+    /// `spec.ports`.
+    pub ports: Vec<ServicePort>,
+}
+
+/// One of `spec.ports` of a Service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServicePort {
+    /// `name`, empty where absent (a service with one port).
+    pub name: SmolStr,
+    /// `protocol`, TCP where absent.
+    pub protocol: Protocol,
+    /// `port`.
+    pub port: u16,
+}
+
+/// `discovery.k8s.io/v1 EndpointSlice`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EndpointSlice {
+    /// Metadata.
+    pub meta: Meta,
+    /// The service it belongs to: label `kubernetes.io/service-name`, in the slice's namespace; empty where absent.
+    pub service: SmolStr,
+    /// `endpoints[].addresses` that are IP addresses, ready or not.
+    pub addresses: Vec<IpAddr>,
+    /// `ports`: a port absent (or null) means every port.
+    pub ports: Vec<SlicePort>,
+}
+
+/// One of `ports` of an EndpointSlice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SlicePort {
+    /// `name`, empty where absent.
+    pub name: SmolStr,
+    /// `protocol`, TCP where absent.
+    pub protocol: Protocol,
+    /// `port`; `None` means every port.
+    pub port: Option<u16>,
+}

@@ -1,0 +1,68 @@
+//! How a Plan changed.
+
+use crate::{Endpoint, EndpointId, IpSet, Member, PlanPolicy, PolicyId, SetId, Stack, StackId};
+use smol_str::SmolStr;
+
+/// What one flush of the engine changed, in an order that keeps traffic safe when done step by step: what is referred to comes before what refers to
+/// it, what is no longer referred to goes last.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// The revision of the Plan after the changes.
+    pub revision: u64,
+    /// In the order of [`Delta`]'s variants.
+    pub deltas: Vec<Delta>,
+}
+
+impl Changes {
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.deltas.is_empty()
+    }
+}
+
+/// One change. What was added or changed is read from the Plan, by its id; what was removed is here, since the Plan has it no longer. An id that was
+/// removed is not used again within the same [`Changes`].
+#[derive(Clone, Debug)]
+pub enum Delta {
+    /// A set is new, with the members it has in the Plan.
+    SetAdded(SetId),
+    /// Members came to a set that was there before.
+    MembersAdded(SetId, Vec<Member>),
+    /// A policy is new, or its rules changed.
+    PolicyPut(PolicyId),
+    /// A stack is new. Stacks never change.
+    StackAdded(StackId),
+    /// A node is new or changed, or (when the Plan has it no longer) gone.
+    Node(SmolStr),
+    /// An endpoint is new or changed.
+    EndpointPut(EndpointId),
+    /// An endpoint is gone.
+    EndpointRemoved(EndpointId, Box<Endpoint>),
+    /// A stack is gone.
+    StackRemoved(StackId, Box<Stack>),
+    /// A policy is gone.
+    PolicyRemoved(PolicyId, Box<PlanPolicy>),
+    /// Members left a set that stays.
+    MembersRemoved(SetId, Vec<Member>),
+    /// A set is gone.
+    SetRemoved(SetId, Box<IpSet>),
+}
+
+impl Delta {
+    /// Its place in the order.
+    pub fn rank(&self) -> u8 {
+        match self {
+            Delta::SetAdded(_) => 0,
+            Delta::MembersAdded(..) => 1,
+            Delta::PolicyPut(_) => 2,
+            Delta::StackAdded(_) => 3,
+            Delta::Node(_) => 4,
+            Delta::EndpointPut(_) => 5,
+            Delta::EndpointRemoved(..) => 6,
+            Delta::StackRemoved(..) => 7,
+            Delta::PolicyRemoved(..) => 8,
+            Delta::MembersRemoved(..) => 9,
+            Delta::SetRemoved(..) => 10,
+        }
+    }
+}
