@@ -1,1 +1,4 @@
-//! A virtual cluster of network namespaces with the real data plane
+//! A virtual cluster on one machine, of network namespaces, with the real data plane in them and real packets between them.
+//!
+//! * [`fabric`] makes the namespaces: nodes, pods, the wire between them and the world outside.
+pub mod fabric;

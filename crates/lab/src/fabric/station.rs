@@ -1,0 +1,147 @@
+//! One namespace of the fabric and what has been put into it.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs;
+use std::os::fd::RawFd;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use netlink_packet_route::link::{LinkAttribute, State};
+
+use super::identity::Identity;
+use super::error::{Error, Result};
+use super::namespace::{Namespace, file_error};
+use super::object::{Object, Place};
+use super::rtnetlink::{Request, Session};
+
+/// A namespace and the objects that the fabric has made in it.
+#[derive(Debug)]
+pub(super) struct Station {
+    pub(super) identity: Identity,
+    pub(super) namespace: Namespace,
+    pub(super) number: u32,
+    pub(super) installed: BTreeSet<Object>,
+}
+
+impl Station {
+    /// Makes the namespace with its kernel settings and, in a named lab, its name, leaving the calling thread in it.
+    pub(super) fn create_here(identity: Identity, number: u32, lab: Option<&str>) -> Result<Station> {
+        let namespace = Namespace::create_here(&identity.name())?;
+        for (name, value) in identity.settings() {
+            set(name, value)?;
+        }
+        if let Some(lab) = lab {
+            namespace.persist(&identity.name_in(lab))?;
+        }
+        Ok(Station { identity, namespace, number, installed: BTreeSet::new() })
+    }
+
+    /// Gives the namespace up, and its name.
+    pub(super) fn forget(self, lab: Option<&str>) -> Result<()> {
+        lab.map_or(Ok(()), |lab| Namespace::remove_named(&self.identity.name_in(lab)))
+    }
+
+    /// Where it is in the fabric.
+    pub(super) fn place(&self) -> Place {
+        match self.identity {
+            Identity::Wire => Place::Wire,
+            Identity::External => Place::External,
+            Identity::Node { .. } => Place::Node(self.number),
+            Identity::Pod { .. } => Place::Pod(self.number),
+        }
+    }
+
+    /// Deletes what is not wanted any more. The calling thread moves into the namespace.
+    pub(super) fn shrink_here(&mut self, wanted: &BTreeSet<Object>) -> Result<()> {
+        let unwanted: Vec<Object> = self.installed.difference(wanted).cloned().collect();
+        if unwanted.is_empty() {
+            return Ok(());
+        }
+        self.namespace.join()?;
+        let doomed: HashSet<u32> = unwanted.iter().filter(|o| o.is_link()).filter_map(Object::device).collect();
+        let goes_along = |object: &Object| !object.is_link() && object.device().is_some_and(|d| doomed.contains(&d));
+        // What stands on an interface goes with it, wanted or not: what is wanted is made again on the new one.
+        let requests: Vec<Request> =
+            unwanted.iter().rev().filter(|object| !goes_along(object)).filter_map(Object::delete).collect();
+        Session::open(self.namespace.label())?.run(&requests)?;
+        self.installed.retain(|object| wanted.contains(object) && !goes_along(object));
+        Ok(())
+    }
+
+    /// Makes what is wanted and not there; whether that was anything. The calling thread moves into the namespace.
+    pub(super) fn grow_here(&mut self, wanted: &BTreeSet<Object>, descriptors: &BTreeMap<Place, RawFd>) -> Result<bool> {
+        let missing: Vec<&Object> = wanted.difference(&self.installed).collect();
+        if missing.is_empty() {
+            return Ok(false);
+        }
+        self.namespace.join()?;
+        let descriptor = |place| descriptors.get(&place).copied().unwrap_or(-1);
+        let requests: Vec<Request> = missing.iter().map(|object| object.make(descriptor)).collect();
+        Session::open(self.namespace.label())?.run(&requests)?;
+        let missing: Vec<Object> = missing.into_iter().cloned().collect();
+        self.installed.extend(missing);
+        Ok(true)
+    }
+
+    /// Waits until every interface made here is up and passes packets.
+    ///
+    /// The end of a veth pair that was set up first, and a bridge, get their carrier and with it their queue from a kernel
+    /// worker (net/core/link_watch.c) a moment after the other end is up; until then they swallow packets silently.
+    pub(super) fn await_links_here(&self) -> Result<()> {
+        const DEADLINE: Duration = Duration::from_secs(10);
+        let has_port = self.installed.iter().any(|object| matches!(object, Object::Veth { bridge: Some(_), .. }));
+        let mut down: BTreeMap<u32, &str> = BTreeMap::new();
+        for object in &self.installed {
+            match object {
+                Object::Veth { index, name, .. } => drop(down.insert(*index, name)),
+                Object::Bridge { index, name, .. } if has_port => drop(down.insert(*index, name)),
+                _ => {}
+            }
+        }
+        if down.is_empty() {
+            return Ok(());
+        }
+        self.namespace.join()?;
+        let session = Session::open(self.namespace.label())?;
+        let start = Instant::now();
+        loop {
+            for link in session.links()? {
+                if link.attributes.contains(&LinkAttribute::OperState(State::Up)) {
+                    down.remove(&link.header.index);
+                }
+            }
+            if down.is_empty() {
+                // A request that takes the kernel's routing lock: the worker, which holds it, has finished too.
+                return session.run(&[Request::up(super::object::LOOPBACK)]);
+            }
+            if start.elapsed() > DEADLINE {
+                return Err(Error::NotUp {
+                    interfaces: down.into_values().map(str::to_owned).collect(),
+                    namespace: self.namespace.label().into(),
+                    seconds: DEADLINE.as_secs(),
+                });
+            }
+            thread::sleep(Duration::from_micros(200));
+        }
+    }
+}
+
+/// Writes a setting of the calling thread's network namespace. A kernel without IPv6 or br_netfilter lacks the file: then
+/// there is nothing to set.
+fn set(name: &str, value: &str) -> Result<()> {
+    let path = Path::new("/proc/sys/net").join(name);
+    match fs::write(&path, value) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other.map_err(file_error("writing the kernel setting", &path)),
+    }
+}
+
+/// Lets bridged packets pass the `inet` hooks of the calling thread's namespace; whether the kernel can.
+pub(super) fn filter_bridged_packets_here() -> Result<bool> {
+    for name in ["bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6tables"] {
+        set(name, "1")?;
+    }
+    let read = fs::read_to_string("/proc/sys/net/bridge/bridge-nf-call-iptables");
+    Ok(read.is_ok_and(|value| value.trim() == "1"))
+}
