@@ -1,8 +1,9 @@
+use std::fmt::{self, Write};
 use std::ops::Range;
 
 use smol_str::SmolStr;
 
-use crate::{MAX_DEPTH, MAX_LABEL};
+use crate::{MAX_DEPTH, MAX_LABEL, Operator};
 
 /// Why a text is no selector, and where.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -65,15 +66,22 @@ pub enum ParseErrorKind {
     TooDeep,
 }
 
-/// Prints what was found, readable whatever it is.
+/// Prints what was found, with what can't be seen escaped.
 struct Found<'a>(&'a str);
 
-impl std::fmt::Display for Found<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            "" => f.write_str("the end"),
-            text => write!(f, "`{}`", text.escape_debug()),
+impl fmt::Display for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("the end");
         }
+        f.write_char('`')?;
+        for character in self.0.chars() {
+            match character {
+                '"' | '\'' | '\\' => f.write_char(character)?,
+                other => write!(f, "{}", other.escape_debug())?,
+            }
+        }
+        f.write_char('`')
     }
 }
 
@@ -102,7 +110,7 @@ pub enum BuildError {
         /// The requirement's key.
         label: SmolStr,
         /// The requirement's operator.
-        operator: crate::Operator,
+        operator: Operator,
     },
     /// A Kubernetes requirement `Exists` or `DoesNotExist` with values.
     #[error("{operator} on the label {label} takes no values")]
@@ -110,6 +118,6 @@ pub enum BuildError {
         /// The requirement's key.
         label: SmolStr,
         /// The requirement's operator.
-        operator: crate::Operator,
+        operator: Operator,
     },
 }

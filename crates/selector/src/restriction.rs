@@ -37,6 +37,14 @@ impl Restriction {
         Self { label: label.into(), kind: RestrictionKind::Present }
     }
 
+    /// The label and the values it may have, `None` if any.
+    fn into_values(self) -> (SmolStr, Option<Vec<SmolStr>>) {
+        match self.kind {
+            RestrictionKind::OneOf(values) => (self.label, Some(values.into_vec())),
+            RestrictionKind::Present => (self.label, None),
+        }
+    }
+
     /// Whether it holds for these labels.
     pub fn holds<L: Labels + ?Sized>(&self, labels: &L) -> bool {
         labels.get(&self.label).is_some_and(|value| match &self.kind {
@@ -93,21 +101,24 @@ fn of_all(operands: &[Expr]) -> Option<Vec<Restriction>> {
 
 /// The labels that every operand restricts; of one label, what any of them allows. Operands that can't match have no say.
 fn of_any(operands: &[Expr]) -> Option<Vec<Restriction>> {
+    // Values are gathered first and sorted once, so that a thousand alternatives cost no million steps.
     let mut matching = operands.iter().filter_map(required);
-    let first = matching.next()?.into_iter().map(|restriction| (restriction.label, restriction.kind));
-    let merged = matching.fold(first.collect(), |merged: BTreeMap<SmolStr, RestrictionKind>, branch| {
-        let mut wider = BTreeMap::new();
-        for Restriction { label, kind } in branch {
-            let Some(before) = merged.get(&label) else { continue };
-            let either = match (before, kind) {
-                (RestrictionKind::OneOf(values), RestrictionKind::OneOf(others)) => {
-                    Restriction::one_of(label, values.iter().cloned().chain(others))
-                }
-                _ => Restriction::present(label),
-            };
-            wider.insert(either.label, either.kind);
+    let mut merged: BTreeMap<_, _> = matching.next()?.into_iter().map(Restriction::into_values).collect();
+    for branch in matching {
+        let mut kept = BTreeMap::new();
+        for (label, values) in branch.into_iter().map(Restriction::into_values) {
+            let Some(before) = merged.remove(&label) else { continue };
+            let either = before.zip(values).map(|(mut before, values)| {
+                before.extend(values);
+                before
+            });
+            kept.insert(label, either);
         }
-        wider
-    });
-    Some(merged.into_iter().map(|(label, kind)| Restriction { label, kind }).collect())
+        merged = kept;
+    }
+    let restriction = |(label, values)| match values {
+        Some(values) => Restriction::one_of(label, values),
+        None => Restriction::present(label),
+    };
+    Some(merged.into_iter().map(restriction).collect())
 }
