@@ -37,9 +37,20 @@ pub struct Node {
 impl Node {
     /// Every address that is this node: its addresses, its tunnels', and the gateway (first address) of each pod CIDR.
     pub fn own_addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
-        let gateways = self.pod_cidrs.iter().filter_map(|cidr| cidr.first_host());
+        let gateways = self.pod_cidrs.iter().filter_map(gateway);
         self.addresses.iter().copied().chain(self.tunnel_addresses.iter().copied()).chain(gateways)
     }
+}
+
+/// The address that a pod network's gateway has: the first after the network's own; none in a prefix of one address.
+fn gateway(cidr: &Prefix) -> Option<IpAddr> {
+    if cidr.is_host() {
+        return None;
+    }
+    Some(match cidr.first() {
+        IpAddr::V4(first) => IpAddr::V4((u32::from(first) + 1).into()),
+        IpAddr::V6(first) => IpAddr::V6((u128::from(first) + 1).into()),
+    })
 }
 
 /// `v1 Pod`.

@@ -93,11 +93,7 @@ impl<D: Driver> Reconciler<D> {
             self.metrics.retries += 1;
             self.driver.resync(plan, Some(&object));
         }
-        if self.started && self.next_look <= now {
-            self.look(plan, now)
-        } else {
-            self.take(now)
-        }
+        if self.started && self.next_look <= now { self.look(plan, now) } else { self.take(now) }
     }
 
     /// Compares what is really there with the Plan now, and mends what differs: on a notification that something foreign changed it.

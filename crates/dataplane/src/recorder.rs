@@ -47,8 +47,10 @@ impl State {
         let policies = self.stacks.values().flatten();
         let stacks = self.endpoints.values().flat_map(|(_, stacks)| stacks);
         let set = sets.filter(|name| !self.sets.contains_key(name)).map(|name| format!("a rule refers to set {name}"));
-        let policy = policies.filter(|name| !self.policies.contains_key(name)).map(|n| format!("a stack refers to policy {n}"));
-        let stack = stacks.filter(|name| !self.stacks.contains_key(name)).map(|n| format!("an endpoint refers to stack {n}"));
+        let policy =
+            policies.filter(|name| !self.policies.contains_key(name)).map(|n| format!("a stack refers to policy {n}"));
+        let stack =
+            stacks.filter(|name| !self.stacks.contains_key(name)).map(|n| format!("an endpoint refers to stack {n}"));
         set.chain(policy).chain(stack).next()
     }
 }
@@ -145,8 +147,12 @@ impl Recorder {
             Delta::MembersRemoved(id, members) => {
                 state.sets.entry(plan.sets[*id].name).and_modify(|set| set.retain(|m| !members.contains(m)));
             }
-            Delta::PolicyPut(id) => state.policies.extend(Some(&plan.policies[*id]).filter(|p| p.enforced).map(|p| policy(plan, p))),
-            Delta::StackAdded(id) => state.stacks.extend(Some(&plan.stacks[*id]).filter(|s| s.enforced).map(|s| stack(plan, s))),
+            Delta::PolicyPut(id) => {
+                state.policies.extend(Some(&plan.policies[*id]).filter(|p| p.enforced).map(|p| policy(plan, p)))
+            }
+            Delta::StackAdded(id) => {
+                state.stacks.extend(Some(&plan.stacks[*id]).filter(|s| s.enforced).map(|s| stack(plan, s)))
+            }
             Delta::EndpointPut(id) => state.endpoints.extend([endpoint(plan, &plan.endpoints[*id])]),
             Delta::EndpointRemoved(_, old) => drop(state.endpoints.remove(&old.key)),
             Delta::StackRemoved(_, old) => drop(state.stacks.remove(&old.name)),

@@ -22,8 +22,8 @@
 //! assert!(v.allow && v.egress.is_none(), "an empty plan knows no endpoint, and so decides nothing");
 //! ```
 
-pub mod convert;
 mod changes;
+pub mod convert;
 mod endpoint;
 mod flow;
 mod ids;
@@ -40,7 +40,7 @@ pub use flow::{Direction, Flow};
 pub use ids::{EndpointId, Name, PolicyId, SetId, StackId, Store};
 pub use margay_api::{Action, IcmpMatch, Key, Kind, NamedPort, StagedAction};
 pub use plan::{Dump, Layer, Plan, Settings, ToHost};
-pub use rule::{AnyOf, AnyPort, PlanRule, Policy, PlanPolicy, Rule, RuleId, Side, Stage, Subject};
+pub use rule::{AnyOf, AnyPort, PlanPolicy, PlanRule, Policy, Rule, RuleId, Side, Stage, Subject};
 pub use set::{IpSet, Member, MemberKind, Members, Population, Prefixes, SetKey, SetOf};
 pub use stack::{End, Stack, TierEnd, TierSlice};
 pub use trace::{Closest, Explanation, Mismatch, Step, explain};

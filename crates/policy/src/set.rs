@@ -211,9 +211,9 @@ impl Prefixes {
     /// Whether a prefix covers this address.
     pub fn has_address(&self, address: IpAddr) -> bool {
         let family = Family::of(address);
-        self.lengths.range((family, 0)..=(family, family.bits())).any(|((_, length), _)| {
-            Prefix::new(address, *length).is_ok_and(|prefix| self.counts.contains_key(&prefix))
-        })
+        self.lengths
+            .range((family, 0)..=(family, family.bits()))
+            .any(|((_, length), _)| Prefix::new(address, *length).is_ok_and(|prefix| self.counts.contains_key(&prefix)))
     }
 
     /// The shortest prefix here that covers this one and is not itself.

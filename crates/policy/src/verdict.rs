@@ -147,7 +147,14 @@ fn host_endpoints(plan: &Plan, layer: Layer, flow: &Flow) -> Vec<HostDecision> {
     leaving.into_iter().chain(entering).collect()
 }
 
-fn at_host_endpoint(plan: &Plan, layer: Layer, host: &Endpoint, direction: Direction, local: bool, flow: &Flow) -> Decision {
+fn at_host_endpoint(
+    plan: &Plan,
+    layer: Layer,
+    host: &Endpoint,
+    direction: Direction,
+    local: bool,
+    flow: &Flow,
+) -> Decision {
     let EndpointStacks::Host { untracked, pre_dnat, normal, forward } = host.stacks(layer) else {
         unreachable!("host endpoints have a host endpoint's stacks")
     };

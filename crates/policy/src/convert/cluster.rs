@@ -29,7 +29,7 @@ pub(super) fn policy(policy: &ClusterNetworkPolicy) -> Policy {
 }
 
 fn pods(pods: &PodMatch) -> Selector {
-    Selector::and([namespace_selector(&pods.namespaces), pods.pods.clone()])
+    Selector::all_of([namespace_selector(&pods.namespaces), pods.pods.clone()])
 }
 
 /// One rule of the model for each protocol that the rule names and one for its named ports, or one for all. `own` is the subject on ingress.
@@ -74,11 +74,9 @@ fn peers(list: &[ClusterPeer]) -> AnyOf<SetKey> {
         match peer {
             ClusterPeer::Pods(match_) => any.sets.push(pod_set(pods(match_))),
             ClusterPeer::Networks(prefixes) => any.nets = any.nets.union(&nets(prefixes)),
-            ClusterPeer::Nodes(selector) => any.sets.push(SetKey {
-                of: SetOf::Nodes(selector.clone()),
-                kind: MemberKind::Address,
-                own: false,
-            }),
+            ClusterPeer::Nodes(selector) => {
+                any.sets.push(SetKey { of: SetOf::Nodes(selector.clone()), kind: MemberKind::Address, own: false })
+            }
         }
     }
     any
