@@ -310,7 +310,7 @@ fn deep_and_long_text_is_bounded() {
         too_deep("(has(a)&&".repeat(MANY), 9 * MAX_DEPTH);
         assert_eq!(Selector::parse(&format!("{}has(a)", "!".repeat(MANY))).unwrap().to_string(), "has(a)");
         assert_eq!(Selector::parse(&format!("{}has(a)", "! ".repeat(MANY + 1))).unwrap().to_string(), "!has(a)");
-        let wide = format!("has(z){}", " && has(a) || has(b)".repeat(MANY));
+        let wide = format!("has(z){}", " && (has(a)) || (has(b))".repeat(MANY));
         assert_eq!(Selector::parse(&wide).unwrap().to_string(), "has(b) || has(a) && has(b) || has(a) && has(z)");
         let alternatives: Vec<_> = (0..MANY).map(|i| format!("a == 'x{i:06}'")).collect();
         let any = Selector::parse(&alternatives.join("||")).unwrap();
