@@ -1,7 +1,7 @@
 //! `projectcalico.org/v3`.
 
 use super::labels::present;
-use super::{SERVICE_ACCOUNT, any_net, in_namespace, namespace_selector, service_account_selector};
+use super::{SERVICE_ACCOUNT, any_net, in_namespace, joined, namespace_selector, service_account_selector};
 use crate::*;
 use margay_api::{CalicoPolicy, CalicoRule, EntityRule, PortMatch, Readable, ServiceAccountMatch};
 use margay_net::{PortSet, Protocol};
@@ -45,7 +45,7 @@ fn subject(policy: &CalicoPolicy, namespace: &str) -> Selector {
     let own = (!namespace.is_empty()).then(|| in_namespace(namespace));
     let namespaces = policy.namespace_selector.as_ref().map(namespace_selector);
     let accounts = policy.service_account_selector.as_ref().map(service_account_selector);
-    Selector::all_of([own, namespaces, accounts].into_iter().flatten().chain([policy.selector.clone()]))
+    joined([own, namespaces, accounts].into_iter().flatten().chain([policy.selector.clone()]))
 }
 
 pub(super) fn rules(list: &[Readable<CalicoRule>], namespace: &str, own: Own) -> Arc<[PlanRule<SetKey>]> {
@@ -113,14 +113,14 @@ fn positive(entity: &EntityRule, namespace: &str) -> Option<Selector> {
         }
     };
     let parts: Vec<_> = [entity.selector.clone(), namespaces, accounts].into_iter().flatten().collect();
-    (!parts.is_empty()).then(|| Selector::all_of(parts))
+    (!parts.is_empty()).then(|| joined(parts))
 }
 
 fn service_accounts(accounts: &ServiceAccountMatch) -> Selector {
     let names = || Selector::is_in(SERVICE_ACCOUNT, &accounts.names).unwrap_or_else(|_| Selector::never());
     let named = (!accounts.names.is_empty()).then(names);
     let labelled = accounts.selector.as_ref().map(service_account_selector);
-    Selector::all_of([Some(present(SERVICE_ACCOUNT)), named, labelled].into_iter().flatten())
+    joined([Some(present(SERVICE_ACCOUNT)), named, labelled].into_iter().flatten())
 }
 
 /// Everything that a selector matches: endpoints' addresses and network sets' prefixes, in two sets, so that pods that come and go never touch

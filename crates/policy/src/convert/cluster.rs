@@ -1,7 +1,7 @@
 //! `policy.networking.k8s.io`.
 
 use super::kubernetes::{destination, named_port, pod_set};
-use super::{KUBE_ADMIN, KUBE_BASELINE, namespace_selector, nets, rules};
+use super::{KUBE_ADMIN, KUBE_BASELINE, joined, namespace_selector, nets, rules};
 use crate::*;
 use margay_api::{ClusterNetworkPolicy, ClusterPeer, ClusterPort, ClusterRule, ClusterTier, PodMatch};
 use margay_net::{PortSet, Protocol};
@@ -29,7 +29,7 @@ pub(super) fn policy(policy: &ClusterNetworkPolicy) -> Policy {
 }
 
 fn pods(pods: &PodMatch) -> Selector {
-    Selector::all_of([namespace_selector(&pods.namespaces), pods.pods.clone()])
+    joined([namespace_selector(&pods.namespaces), pods.pods.clone()])
 }
 
 /// One rule of the model for each protocol that the rule names and one for its named ports, or one for all. `own` is the subject on ingress.

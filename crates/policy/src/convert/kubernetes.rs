@@ -1,6 +1,6 @@
 //! `networking.k8s.io/v1 NetworkPolicy`.
 
-use super::{DEFAULT_TIER, in_namespace, namespace_selector, nets, rules};
+use super::{DEFAULT_TIER, in_namespace, joined, namespace_selector, nets, rules};
 use crate::*;
 use margay_api::{NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicyRule, PortMatch};
 use margay_net::{AddressSet, PortSet, Protocol};
@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 
 pub(super) fn policy(policy: &NetworkPolicy) -> Policy {
     let namespace = &policy.meta.key.namespace;
-    let selector = Selector::all_of([in_namespace(namespace), policy.pod_selector.clone()]);
+    let selector = joined([in_namespace(namespace), policy.pod_selector.clone()]);
     let ingress = || rules(&policy.ingress, true, |rule| rule_parts(rule, namespace, Some(&selector)));
     let egress = || rules(&policy.egress, true, |rule| rule_parts(rule, namespace, None));
     Policy {
@@ -59,7 +59,7 @@ fn peers(list: &[NetworkPolicyPeer], namespace: &SmolStr) -> Option<AnyOf<SetKey
         match peer {
             NetworkPolicyPeer::Pods { namespaces, pods } => {
                 let within = namespaces.as_ref().map_or_else(|| in_namespace(namespace), namespace_selector);
-                any.sets.push(pod_set(Selector::all_of(std::iter::once(within).chain(pods.clone()))));
+                any.sets.push(pod_set(joined(std::iter::once(within).chain(pods.clone()))));
             }
             NetworkPolicyPeer::Block { cidr, except } => {
                 any.nets = any.nets.union(&nets(&[*cidr]).difference(&nets(except)));

@@ -12,6 +12,7 @@ pub use labels::{
 use crate::{Action, AnyOf, PlanRule, Policy, Rule, SetKey};
 use margay_api::{CalicoRule, Object, Profile, Readable};
 use margay_net::{AddressSet, Prefix};
+use margay_selector::Selector;
 use std::sync::Arc;
 
 /// The tier of ClusterNetworkPolicies of tier Admin.
@@ -87,6 +88,11 @@ fn rules<R>(
             parts.into_iter().map(move |rule| PlanRule { index, rule })
         })
         .collect()
+}
+
+/// All of these at once, as short as it can be said: equal conditions are to share one IP set.
+fn joined(selectors: impl IntoIterator<Item = Selector>) -> Selector {
+    Selector::all_of(selectors).simplified()
 }
 
 fn nets(prefixes: &[Prefix]) -> AddressSet {
