@@ -1,2 +1,42 @@
-//! Set-up, tests, benches and tidiness of the workspace.
-fn main() {}
+//! Set-up, tests, faults, benches and tidiness of the workspace. Run as `cargo xtask COMMAND`.
+
+mod bench;
+mod faults;
+mod fuzz;
+mod run;
+mod setup;
+mod test;
+mod tidy;
+
+use anyhow::{Result, bail};
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  test [--long]              set-up, formatting, lints, tidiness and every test; says what can't run here and why
+                             --long: more cases, every fixture state on real packets, the seeded faults, the fuzz targets
+  faults [NAME…]             applies each seeded fault of faults/ in turn and holds that a test catches it
+  fuzz [--seconds N] [NAME…] runs the fuzz targets (needs a nightly toolchain and cargo-fuzz)
+  bench [NAME…] [--json]     measures, beside the figures to beat
+  tidy                       the small promises: file sizes, words that mean unfinished
+";
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let Some((command, rest)) = args.split_first() else {
+        print!("{HELP}");
+        return Ok(());
+    };
+    match command.as_str() {
+        "test" => test::run(rest),
+        "faults" => faults::run(rest),
+        "fuzz" => fuzz::run(rest),
+        "bench" => bench::run(rest),
+        "tidy" => tidy::run(),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        other => bail!("no command {other:?}\n\n{HELP}"),
+    }
+}
