@@ -31,7 +31,7 @@ impl Identity {
     }
 
     /// What it is called in messages and, after the lab's name, under `/run/netns`. Different for different names and ids: a
-    /// slash becomes a dot (a Kubernetes namespace has none), and what else no file name should have costs a hash.
+    /// slash becomes an underscore (which no Kubernetes name has), and what else no file name should have costs a hash.
     pub(super) fn name(&self) -> String {
         match self {
             Identity::Wire => "wire".into(),
@@ -70,11 +70,11 @@ fn file_name(text: &str) -> String {
     /// Leaves room for the rest of a file name, which may have 255 bytes.
     const LONGEST: usize = 150;
     let plain = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
-    let mut name: String = text.replacen('/', ".", 1).chars().map(|c| if plain(c) { c } else { '_' }).collect();
-    let ambiguous = name.len() > LONGEST || name.contains('_') || text.find('/') > text.find('.');
+    let name: String = text.chars().map(|c| if plain(c) { c } else { '_' }).collect();
+    let ambiguous = name.len() > LONGEST || text.replacen('/', "", 1).chars().any(|c| !plain(c));
     if ambiguous {
-        name.truncate(LONGEST);
-        name = format!("{name}_{:016x}", stable_hash(text));
+        let short = &name[..name.len().min(LONGEST)];
+        return format!("{short}_{:016x}", stable_hash(text));
     }
     name
 }
@@ -86,14 +86,28 @@ mod tests {
     #[test]
     fn file_names_tell_all_ids_apart() {
         let table = [
-            ("default/web-0", "default.web-0"),
+            ("default/web-0", "default_web-0"),
             ("node-1.example.org", "node-1.example.org"),
-            ("default/web.0", "default.web.0"),
+            ("default/web.0", "default_web.0"),
         ];
         for (id, expected) in table {
             assert_eq!(file_name(id), expected);
         }
-        let ids = ["a/b", "a/b/c", "a.b/c", "a/b.c", "a_b", "a b", "a/b c", "..", "ä", &"x".repeat(200), &"x".repeat(201)];
+        let ids = [
+            "a/b",
+            "a/b/c",
+            "a.b/c",
+            "a/b.c",
+            "a.b",
+            "a_b",
+            "a_b/c",
+            "a b",
+            "a/b c",
+            "..",
+            "ä",
+            &"x".repeat(200),
+            &"x".repeat(201),
+        ];
         let mut names: Vec<String> = ids.iter().map(|id| file_name(id)).collect();
         assert!(names.iter().all(|name| name.len() < 180 && !name.contains('/')), "{names:?}");
         names.sort();

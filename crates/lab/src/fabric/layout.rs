@@ -83,7 +83,13 @@ fn lay_wire(topology: &Topology, numbers: &Numbers, layout: &mut Layout) {
     for (number, place, uplink, name) in nodes.chain([external]) {
         let (index, far) = (port_index(number), mac(Role::Uplink, number));
         let peer = Peer { place, index: UPLINK_INDEX, name: uplink.into(), mac: far };
-        layout.wire.insert(Object::Veth { index, name, mac: mac(Role::WirePort, number), bridge: Some(BRIDGE_INDEX), peer });
+        layout.wire.insert(Object::Veth {
+            index,
+            name,
+            mac: mac(Role::WirePort, number),
+            bridge: Some(BRIDGE_INDEX),
+            peer,
+        });
         layout.wire.insert(Object::Forwarding { port: index, mac: far });
     }
     // The external namespace owns every address that no node and no pod has.
@@ -113,7 +119,8 @@ fn lay_node(topology: &Topology, numbers: &Numbers, index: usize, node: &Node, l
     }
     // Every other place on the wire learns the way to this node, and to its pods by it.
     let number = numbers.nodes[index];
-    let pods: Vec<IpAddr> = topology.pods.iter().filter(|pod| pod.node == index).flat_map(|p| p.addresses.clone()).collect();
+    let pods: Vec<IpAddr> =
+        topology.pods.iter().filter(|pod| pod.node == index).flat_map(|p| p.addresses.clone()).collect();
     let others = layout.nodes.iter_mut().enumerate().filter(|(other, _)| *other != index).map(|(_, set)| set);
     for other in others.chain([&mut layout.external]) {
         lay_way_to_node(topology, number, node, &pods, other);

@@ -87,7 +87,7 @@ impl Fabric {
         Self::begin(topology, None)
     }
 
-    /// Makes the cluster with names under `/run/netns` (`LAB-node-NAME`, `LAB-pod-NAMESPACE.NAME`, `LAB-wire`,
+    /// Makes the cluster with names under `/run/netns` (`LAB-node-NAME`, `LAB-pod-NAMESPACE_NAME`, `LAB-wire`,
     /// `LAB-external`), where it stays when this value is dropped and the process has ended, until [`Fabric::remove_named`].
     ///
     /// # Errors
@@ -102,7 +102,8 @@ impl Fabric {
     fn begin(topology: &Topology, lab: Option<String>) -> Result<Fabric> {
         topology.validate()?;
         let create = |identity| Station::create_here(identity, 0, lab.as_deref());
-        let (wire, external) = on_own_thread(|| Ok::<_, Error>((create(Identity::Wire)?, create(Identity::External)?)))?;
+        let (wire, external) =
+            on_own_thread(|| Ok::<_, Error>((create(Identity::Wire)?, create(Identity::External)?)))?;
         let bridge_filter = BridgeFilter::NotBridged;
         let empty = Topology::default();
         let mut fabric = Fabric { lab, topology: empty, wire, external, nodes: vec![], pods: vec![], bridge_filter };
@@ -200,6 +201,12 @@ impl Fabric {
     /// The namespace of the bridge between the nodes. Its loopback interface is up and no rule is ever put into it.
     pub(crate) fn wire(&self) -> &Namespace {
         &self.wire.namespace
+    }
+
+    /// Every namespace that probes may start from or go to.
+    pub(crate) fn namespaces(&self) -> impl Iterator<Item = &Namespace> {
+        let stations = [&self.external].into_iter().chain(&self.nodes).chain(&self.pods);
+        stations.map(|station| &station.namespace)
     }
 
     /// Whether the `inet` rules of a node see packets between two of its pods.

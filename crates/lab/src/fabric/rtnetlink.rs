@@ -98,7 +98,9 @@ impl Session {
 
     /// Sends `requests[first..=last]` and reads replies up to the one about the last.
     fn exchange(&self, buffer: &[u8], requests: &[Request], first: usize, last: usize) -> Result<()> {
-        self.socket.send(buffer, 0).map_err(|source| self.error(format!("{} and what follows", requests[first].doing), source))?;
+        self.socket
+            .send(buffer, 0)
+            .map_err(|source| self.error(format!("{} and what follows", requests[first].doing), source))?;
         let mut refusal = None;
         let mut finished = false;
         while !finished {

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use netlink_packet_route::link::{LinkAttribute, State};
 
-use super::identity::Identity;
 use super::error::{Error, Result};
+use super::identity::Identity;
 use super::namespace::{Namespace, file_error};
 use super::object::{Object, Place};
 use super::rtnetlink::{Request, Session};
@@ -70,7 +70,11 @@ impl Station {
     }
 
     /// Makes what is wanted and not there; whether that was anything. The calling thread moves into the namespace.
-    pub(super) fn grow_here(&mut self, wanted: &BTreeSet<Object>, descriptors: &BTreeMap<Place, RawFd>) -> Result<bool> {
+    pub(super) fn grow_here(
+        &mut self,
+        wanted: &BTreeSet<Object>,
+        descriptors: &BTreeMap<Place, RawFd>,
+    ) -> Result<bool> {
         let missing: Vec<&Object> = wanted.difference(&self.installed).collect();
         if missing.is_empty() {
             return Ok(false);

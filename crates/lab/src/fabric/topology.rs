@@ -136,7 +136,9 @@ fn check_interface_name(name: &str, node: &str) -> Result<()> {
         && name != ".."
         && !name.contains(|c: char| c == '/' || c == ':' || c.is_whitespace() || c == '\0');
     if !valid {
-        return wrong(format!("{name:?} of node {node:?} can't be the name of an interface (1 to 15 bytes, no / : or space)"));
+        return wrong(format!(
+            "{name:?} of node {node:?} can't be the name of an interface (1 to 15 bytes, no / : or space)"
+        ));
     }
     if name == "lo" || name == super::layout::BRIDGE || name.starts_with("mg") {
         return wrong(format!("the uplink of node {node:?} can't be named {name:?}: the lab uses that name itself"));

@@ -83,9 +83,8 @@ fn check_capabilities() -> Result<()> {
             other => other,
         })?;
         let raw = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(255)));
-        raw.map(drop).map_err(|error| {
-            refused("opening a raw socket")(Errno::from_raw(error.raw_os_error().unwrap_or(0)))
-        })
+        raw.map(drop)
+            .map_err(|error| refused("opening a raw socket")(Errno::from_raw(error.raw_os_error().unwrap_or(0))))
     })?
 }
 
