@@ -11,13 +11,21 @@
 mod calico;
 mod cluster;
 mod core;
+mod decode;
+pub mod document;
 mod key;
 mod kubernetes;
+mod problem;
+mod read;
+mod render;
 
 pub use calico::*;
 pub use cluster::*;
 pub use core::*;
+pub use decode::{Decoded, Lines, Place, decode};
 pub use key::*;
 pub use kubernetes::*;
 pub use margay_net::{Family, Prefix, Protocol};
 pub use margay_selector::Selector;
+pub use problem::{Problem, Severity};
+pub use read::{read, read_each};
