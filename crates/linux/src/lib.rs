@@ -1,1 +1,43 @@
-//! A Plan as nftables, on a real kernel
+//! A Plan as nftables, on a real kernel.
+//!
+//! [`LinuxDriver`] keeps one table, `inet margay`, equal to a Plan; every change is one transaction. It lives beside the tables of others, and
+//! [`cleanup`] removes every trace of it. This crate must never know of Windows, or of where a Plan comes from.
+//!
+//! ```text
+//! hook forward ─ forward-from-pods ─ source address ─► stack-out4-… ─► tier-out4-… ─► pol-out4-…   what a pod may send
+//!              └ forward-to-pods ─── destination ────► stack-in4-…  ─► tier-in4-…  ─► pol-in4-…    what it may be sent
+//! hook input ─── input-from-pods ─── source address ─► stack-out4-… …                              what it may send its own node
+//! hooks prerouting, input, output, forward ─ host-… ─ interface ─► stack-…                         host endpoints, stage by stage
+//! ```
+//!
+//! - A pod is found by its address in a verdict map, whatever interface it is behind. Where interfaces are known ([`Options::interfaces`]), packets
+//!   with a source address that is not of the pod behind the interface are dropped.
+//! - Chains of policies are shared by all tiers and pods that have them; one for each family, so that a packet meets only rules that can match it.
+//! - IP sets are sets of their own: a change of membership is a message about elements, and touches no rule.
+//! - Local traffic of a node to its pods passes the output hook, where pods have no rules: probes of the kubelet always arrive.
+//!
+//! ```no_run
+//! use margay_dataplane::Driver;
+//! use margay_linux::{LinuxDriver, Options};
+//! let mut driver = LinuxDriver::new(Options::default())?;
+//! driver.resync(&margay_policy::Plan::default(), None);
+//! assert!(driver.events().iter().all(|event| matches!(event, margay_dataplane::Event::Applied { .. })));
+//! # Ok::<(), margay_nftables::Error>(())
+//! ```
+
+mod base;
+mod chains;
+mod cut;
+mod driver;
+mod members;
+mod mirror;
+mod names;
+mod options;
+mod readback;
+mod render;
+mod rule;
+mod sink;
+
+pub use driver::{LinuxDriver, cleanup};
+pub use options::Options;
+pub use render::render;

@@ -208,6 +208,11 @@ impl Prefixes {
         true
     }
 
+    /// Whether this very prefix is here.
+    pub fn has(&self, prefix: Prefix) -> bool {
+        self.counts.contains_key(&prefix)
+    }
+
     /// Whether a prefix covers this address.
     pub fn has_address(&self, address: IpAddr) -> bool {
         let family = Family::of(address);

@@ -51,6 +51,11 @@ impl InlineSet {
         Self { key, data, interval, elements }
     }
 
+    /// Its keys.
+    pub fn key(&self) -> &SetKey {
+        &self.key
+    }
+
     /// Its elements, in the order of [`Element::sort`].
     pub fn elements(&self) -> &[Element] {
         &self.elements

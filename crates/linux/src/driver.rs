@@ -1,0 +1,210 @@
+//! The driver: one transaction for each change of the Plan.
+
+use crate::Options;
+use crate::mirror::{Afresh, Mirror};
+use crate::readback::{self, Difference};
+use crate::sink::{Content, Transaction};
+use margay_dataplane::{Driver, Event, Object, Retry};
+use margay_nftables::conntrack::Conntrack;
+use margay_nftables::{Connection, Counts, Error, Monitor};
+use margay_policy::{Changes, Plan};
+
+/// Programs one `inet margay` table in the network namespace that the thread was in when it was made.
+///
+/// Every change of the Plan is one transaction: it is in force whole or not at all. Membership changes are messages about set elements alone.
+pub struct LinuxDriver {
+    connection: Connection,
+    monitor: Monitor,
+    conntrack: Option<Conntrack>,
+    options: Options,
+    mirror: Mirror,
+    /// The mirror is not known to be what the kernel has.
+    stale: bool,
+    transaction: Transaction,
+    events: Vec<Event>,
+    written: Counts,
+    transactions: u64,
+}
+
+impl LinuxDriver {
+    /// Opens the kernel's doors. Programs nothing yet.
+    ///
+    /// # Errors
+    /// Where netlink is not to be had: without permission or kernel support.
+    pub fn new(options: Options) -> Result<Self, Error> {
+        let conntrack = if options.cut_established { Some(Conntrack::open()?) } else { None };
+        Ok(Self {
+            connection: Connection::open()?,
+            monitor: Monitor::open()?,
+            conntrack,
+            options,
+            mirror: Mirror::default(),
+            stale: true,
+            transaction: Transaction::new(),
+            events: Vec::new(),
+            written: Counts::default(),
+            transactions: 0,
+        })
+    }
+
+    /// What the last transaction consisted of, by kind of message; and how many there were so far.
+    pub fn written(&self) -> (Counts, u64) {
+        (self.written, self.transactions)
+    }
+
+    /// Other settings; in force from the next [`Driver::resync`] on.
+    pub fn set_options(&mut self, options: Options) {
+        self.options = options;
+        self.stale = true;
+    }
+
+    /// Whether someone else changed our table since it was last asked. Does not wait.
+    pub fn disturbed(&mut self) -> bool {
+        let mut events = Vec::new();
+        if self.monitor.read(&mut events, Some(std::time::Duration::ZERO)).is_err() {
+            return true;
+        }
+        let ours = self.connection.port();
+        events.iter().any(|event| match event {
+            margay_nftables::Event::Changed(change) => change.table == crate::names::TABLE && change.port != ours,
+            margay_nftables::Event::Lost => true,
+            margay_nftables::Event::Generation(_) => false,
+        })
+    }
+
+    fn commit(&mut self, plan: &Plan, changed: bool) {
+        let outcome = if self.transaction.batch.is_empty() {
+            Ok(None)
+        } else {
+            self.connection.commit(&mut self.transaction.batch).map(Some)
+        };
+        match outcome {
+            Ok(committed) => {
+                if let Some(committed) = committed {
+                    self.written = committed.counts;
+                    self.transactions += 1;
+                }
+                self.events.push(Event::Applied { object: Object::All, revision: plan.revision });
+                if changed {
+                    self.cut(plan);
+                }
+            }
+            Err(error) => {
+                self.stale = true;
+                self.failed("programming nftables", &error);
+            }
+        }
+        self.transaction.clear();
+    }
+
+    fn failed(&mut self, doing: &str, error: &Error) {
+        let retry = if matches!(error, Error::TransactionTooLarge { .. }) { Retry::Never } else { Retry::Backoff };
+        let error = format!("{doing}: {error}; what was in force before stays in force");
+        self.events.push(Event::Failed { object: Object::All, error, retry });
+    }
+
+    /// Ends established connections that the Plan denies, where the options ask for it.
+    fn cut(&mut self, plan: &Plan) {
+        if let Some(conntrack) = &mut self.conntrack
+            && let Err(error) = crate::cut::cut(plan, conntrack)
+        {
+            self.failed("ending established connections that are denied now", &error);
+        }
+    }
+
+    /// What there should be, and the mirror of it.
+    fn desired(&self, plan: &Plan) -> (Content, Mirror) {
+        let mut content = Content::default();
+        let mirror = Mirror::load(plan, &self.options, &mut content);
+        (content, mirror)
+    }
+}
+
+impl Driver for LinuxDriver {
+    fn submit(&mut self, plan: &Plan, changes: &Changes) {
+        if self.stale {
+            return self.resync(plan, None);
+        }
+        match self.mirror.apply(plan, &changes.deltas, &self.options, &mut self.transaction) {
+            Ok(()) => self.commit(plan, !changes.is_empty()),
+            Err(Afresh) => {
+                self.transaction.clear();
+                self.resync(plan, None);
+            }
+        }
+    }
+
+    fn resync(&mut self, plan: &Plan, _object: Option<&Object>) {
+        let (mut desired, mirror) = self.desired(plan);
+        // A foreign change between reading and writing shows in the generation: read again.
+        for _ in 0..3 {
+            let actual = match readback::read(&mut self.connection) {
+                Ok(actual) => actual,
+                Err(error) => return self.failed("reading nftables back", &error),
+            };
+            self.transaction.clear();
+            readback::write_differences(&mut desired, actual, &mut self.transaction);
+            if self.transaction.batch.is_empty() {
+                break;
+            }
+            match self.connection.commit(&mut self.transaction.batch) {
+                Err(Error::Stale { .. }) => continue,
+                Err(error) => {
+                    self.transaction.clear();
+                    return self.failed("programming nftables", &error);
+                }
+                Ok(committed) => {
+                    self.written = committed.counts;
+                    self.transactions += 1;
+                    break;
+                }
+            }
+        }
+        self.transaction.clear();
+        self.mirror = mirror;
+        self.stale = false;
+        self.events.push(Event::Applied { object: Object::All, revision: plan.revision });
+        self.cut(plan);
+    }
+
+    fn observe(&mut self, plan: &Plan) {
+        let (mut desired, _) = self.desired(plan);
+        match readback::read(&mut self.connection) {
+            Ok(actual) => {
+                for Difference { found } in readback::differences(&mut desired, &actual) {
+                    self.stale = true;
+                    self.events.push(Event::Drift { object: Object::All, found });
+                }
+            }
+            Err(error) => self.failed("reading nftables back", &error),
+        }
+    }
+
+    fn events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    fn cleanup(&mut self) -> Result<(), String> {
+        self.stale = true;
+        cleanup_with(&mut self.connection).map(drop)
+    }
+}
+
+/// Removes our table from the network namespace of the calling thread, with all in it. Returns whether there was one.
+///
+/// # Errors
+/// In words, where netlink is not to be had or the kernel refuses.
+pub fn cleanup() -> Result<bool, String> {
+    let mut connection = Connection::open().map_err(|error| format!("cannot open nf_tables: {error}"))?;
+    cleanup_with(&mut connection)
+}
+
+fn cleanup_with(connection: &mut Connection) -> Result<bool, String> {
+    let mut transaction = Transaction::new();
+    transaction.delete_table();
+    match connection.commit(&mut transaction.batch) {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(format!("cannot remove the nftables table inet {}: {error}", crate::names::TABLE)),
+    }
+}
