@@ -130,14 +130,17 @@ fn lay_node(topology: &Topology, numbers: &Numbers, index: usize, node: &Node, l
 /// The way over the wire to a node's own addresses and to those of its pods.
 fn lay_way_to_node(topology: &Topology, number: u32, node: &Node, pods: &[IpAddr], from: &mut BTreeSet<Object>) {
     let device = UPLINK_INDEX;
-    for &address in &node.addresses {
+    let mut on_link = |address: IpAddr| {
         from.insert(Object::Neighbour { device, address, mac: mac(Role::Uplink, number) });
+        // A gateway needs it too where everything else is local: the kernel takes no gateway that it owns.
         from.insert(Object::Route { device, destination: Destination::Host(address), gateway: None });
-    }
-    for &address in pods.iter().chain(topology.bridge_addresses(node)) {
-        let gateway = next_hop(node, number, Family::of(address));
-        from.insert(Object::Neighbour { device, address: gateway, mac: mac(Role::Uplink, number) });
-        from.insert(Object::Route { device, destination: Destination::Host(address), gateway: Some(gateway) });
+    };
+    node.addresses.iter().for_each(|&address| on_link(address));
+    let beyond = || pods.iter().chain(topology.bridge_addresses(node));
+    beyond().for_each(|&address| on_link(next_hop(node, number, Family::of(address))));
+    for &address in beyond() {
+        let gateway = Some(next_hop(node, number, Family::of(address)));
+        from.insert(Object::Route { device, destination: Destination::Host(address), gateway });
     }
 }
 
@@ -233,4 +236,122 @@ enum Role {
 fn mac(role: Role, number: u32) -> Mac {
     let [_, a, b, c] = number.to_be_bytes();
     [0x02, 0x4d, role as u8, a, b, c]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::super::topology::Pod;
+    use super::*;
+
+    fn cluster(wiring: Wiring, nodes: usize, pods: usize) -> (Topology, Numbers) {
+        let node = |i: usize| Node {
+            name: format!("n{i}"),
+            addresses: vec![IpAddr::from([192, 0, 2, i as u8 + 1])],
+            gateways: vec![],
+            uplink: "eth0".into(),
+        };
+        let pod = |i: usize| {
+            let [high, low] = (i as u16 + 1).to_be_bytes();
+            let addresses =
+                vec![IpAddr::from([10, 0, high, low]), IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 0, i as u16 + 1])];
+            Pod { id: format!("p{i}"), node: i % nodes, addresses }
+        };
+        let topology = Topology { wiring, nodes: (0..nodes).map(node).collect(), pods: (0..pods).map(pod).collect() };
+        (topology, Numbers { nodes: (1..=nodes as u32).collect(), pods: (1..=pods as u32).collect() })
+    }
+
+    fn sizes(wiring: Wiring, nodes: usize, pods: usize) -> [usize; 4] {
+        let (topology, numbers) = cluster(wiring, nodes, pods);
+        let layout = layout(&topology, &numbers);
+        let total = |sets: &[BTreeSet<Object>]| sets.iter().map(BTreeSet::len).sum();
+        [layout.wire.len(), layout.external.len(), total(&layout.nodes), total(&layout.pods)]
+    }
+
+    #[test]
+    fn each_thing_stands_on_an_interface_of_its_own_namespace() {
+        for wiring in [Wiring::Routed, Wiring::Bridge] {
+            let (topology, numbers) = cluster(wiring, 3, 7);
+            let layout = layout(&topology, &numbers);
+            let made_here = |set: &BTreeSet<Object>| -> HashSet<u32> {
+                set.iter().filter(|object| object.is_link()).filter_map(Object::device).collect()
+            };
+            let all = [&layout.wire, &layout.external].into_iter().chain(&layout.nodes).chain(&layout.pods);
+            for (index, set) in all.enumerate() {
+                let mut devices = made_here(set);
+                devices.insert(LOOPBACK);
+                if index > 0 {
+                    devices.insert(UPLINK_INDEX);
+                }
+                for object in set {
+                    assert!(
+                        object.device().is_none_or(|device| devices.contains(&device)),
+                        "{wiring:?} {index} {object}"
+                    );
+                }
+            }
+            // Every far end of a pair is set up where it is.
+            let far: usize =
+                layout.nodes.iter().chain(&layout.pods).filter(|s| s.contains(&Object::Up { device: 100 })).count();
+            assert_eq!(far, 10);
+        }
+    }
+
+    #[test]
+    fn ethernet_addresses_and_gateways_are_never_shared() {
+        let (topology, numbers) = cluster(Wiring::Bridge, 3, 7);
+        let layout = layout(&topology, &numbers);
+        let (mut macs, mut bridges) = (HashSet::new(), 0);
+        for object in layout.nodes.iter().chain([&layout.wire]).flatten() {
+            match object {
+                Object::Veth { mac, peer, .. } => assert!(macs.insert(*mac) && macs.insert(peer.mac), "{object}"),
+                Object::Bridge { .. } => bridges += 1,
+                _ => {}
+            }
+        }
+        // Two for each node, the external namespace and each pod.
+        assert_eq!((macs.len(), bridges), (2 * (3 + 1 + 7), 4));
+        for number in [1, 2, 255, 256, 32767] {
+            for family in [Family::V4, Family::V6] {
+                assert_ne!(reserved_next_hop(number, family), reserved_next_hop(number - 1, family));
+                assert_ne!(reserved_next_hop(number, family), GATEWAY_V4);
+                assert_ne!(reserved_next_hop(number, family), GATEWAY_V6);
+            }
+        }
+    }
+
+    #[test]
+    fn the_size_of_a_layout() {
+        // [wire, external, nodes, pods]. A routed pod costs its node a pair, two neighbours and two routes.
+        let table = [
+            (Wiring::Routed, 1, 0, [6, 6, 7, 0]),
+            (Wiring::Routed, 1, 1, [6, 10, 12, 8]),
+            (Wiring::Routed, 1, 2, [6, 12, 17, 16]),
+            (Wiring::Routed, 2, 0, [8, 8, 18, 0]),
+            // On the node a bridge and an entry for each port; in each pod a neighbour and a route for each address of another.
+            (Wiring::Bridge, 1, 1, [6, 10, 14, 8]),
+            (Wiring::Bridge, 1, 2, [6, 12, 20, 24]),
+        ];
+        for (wiring, nodes, pods, expected) in table {
+            assert_eq!(sizes(wiring, nodes, pods), expected, "{wiring:?} {nodes} {pods}");
+        }
+    }
+
+    #[test]
+    fn the_other_family_goes_by_link_local_gateways() {
+        // The node has only an IPv4 address, its pod both families: others reach the pod's IPv6 address all the same.
+        let (topology, numbers) = cluster(Wiring::Routed, 2, 1);
+        let layout = layout(&topology, &numbers);
+        let gateways: Vec<String> = layout.nodes[1]
+            .iter()
+            .filter_map(|object| match object {
+                Object::Route { destination: Destination::Host(to), gateway: Some(by), .. } => {
+                    Some(format!("{to} by {by}"))
+                }
+                _ => None,
+            })
+            .collect();
+        assert_eq!(gateways, ["10.0.0.1 by 192.0.2.1", "fd00::1 by fe80::4d67:0:0:1"]);
+    }
 }

@@ -126,10 +126,12 @@ impl Fabric {
     }
 
     fn update_here(&mut self, topology: &Topology) -> Result<()> {
-        let mut standing: HashMap<Identity, Station> =
-            self.nodes.drain(..).chain(self.pods.drain(..)).map(|s| (s.identity.clone(), s)).collect();
-        let nodes = Places::adopt(Identity::nodes(topology), &mut standing);
-        let pods = Places::adopt(Identity::pods(topology), &mut standing);
+        let by_identity = |stations: &mut Vec<Station>| -> HashMap<Identity, Station> {
+            stations.drain(..).map(|station| (station.identity.clone(), station)).collect()
+        };
+        let (mut old_nodes, mut old_pods) = (by_identity(&mut self.nodes), by_identity(&mut self.pods));
+        let nodes = Places::adopt(Identity::nodes(topology), &mut old_nodes);
+        let pods = Places::adopt(Identity::pods(topology), &mut old_pods);
         let numbers = Numbers { nodes: nodes.numbers.clone(), pods: pods.numbers.clone() };
         let wanted = layout(topology, &numbers);
 
@@ -138,7 +140,7 @@ impl Fabric {
         let nodes = nodes.shrink_here(&wanted.nodes)?;
         let pods = pods.shrink_here(&wanted.pods)?;
         // What is not wanted any more loses its name first: a pod that moved is about to take it again.
-        for gone in standing.into_values() {
+        for gone in old_nodes.into_values().chain(old_pods.into_values()) {
             gone.forget(self.lab.as_deref())?;
         }
         self.nodes = nodes.complete_here(self.lab.as_deref())?;
@@ -230,10 +232,11 @@ struct Places {
 }
 
 impl Places {
-    /// Takes what stands already and gives each newcomer the lowest free number.
+    /// Takes what stands already and gives each newcomer the lowest free number. The numbers of those that are about to go
+    /// are not free yet: an interface towards a new namespace must not look the same as the one towards the old.
     fn adopt(identities: Vec<Identity>, standing: &mut HashMap<Identity, Station>) -> Places {
+        let used: BTreeSet<u32> = standing.values().map(|station| station.number).collect();
         let stations: Vec<_> = identities.into_iter().map(|i| standing.remove(&i).ok_or(i)).collect();
-        let used: BTreeSet<u32> = stations.iter().flatten().map(|station| station.number).collect();
         let mut free = (1..).filter(|number| !used.contains(number));
         let number = |place: &std::result::Result<Station, Identity>| match place {
             Ok(station) => Some(station.number),

@@ -83,8 +83,8 @@ pub(super) enum Object {
     Neighbour { device: u32, address: IpAddr, mac: Mac },
     /// Behind which port of a bridge an Ethernet address is, so that it need not flood.
     Forwarding { port: u32, mac: Mac },
-    /// A route through an interface, on the link or by a gateway on the link.
-    Route { device: u32, destination: Destination, gateway: Option<IpAddr> },
+    /// A route through an interface, on the link or by a gateway. Those on the link sort first: others may need them.
+    Route { device: u32, gateway: Option<IpAddr>, destination: Destination },
     /// All of a family belongs to this namespace, except what another route says.
     Everything { family: Family },
 }
@@ -100,6 +100,17 @@ impl Object {
             | Object::Route { device, .. } => Some(device),
             Object::Forwarding { port, .. } => Some(port),
             Object::Everything { .. } => None,
+        }
+    }
+
+    /// Whether it is an IPv4 route or neighbour.
+    pub(super) fn leans_on_ipv4_addresses(&self) -> bool {
+        match self {
+            Object::Neighbour { address, .. } | Object::Route { destination: Destination::Host(address), .. } => {
+                address.is_ipv4()
+            }
+            Object::Route { destination: Destination::Default(family), .. } => *family == Family::V4,
+            _ => false,
         }
     }
 

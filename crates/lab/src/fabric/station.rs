@@ -61,11 +61,21 @@ impl Station {
         self.namespace.join()?;
         let doomed: HashSet<u32> = unwanted.iter().filter(|o| o.is_link()).filter_map(Object::device).collect();
         let goes_along = |object: &Object| !object.is_link() && object.device().is_some_and(|d| doomed.contains(&d));
-        // What stands on an interface goes with it, wanted or not: what is wanted is made again on the new one.
+        // With its last IPv4 address an interface loses its IPv4 routes and neighbours (fib_disable_ip in the kernel's
+        // net/ipv4/fib_frontend.c), so after any they are made again: that does nothing where they are still there.
+        let bared: HashSet<u32> = unwanted
+            .iter()
+            .filter(|object| matches!(object, Object::Address { address, .. } if address.is_ipv4()))
+            .filter_map(Object::device)
+            .collect();
+        let may_go_along = |object: &Object| {
+            object.leans_on_ipv4_addresses() && object.device().is_some_and(|device| bared.contains(&device))
+        };
         let requests: Vec<Request> =
             unwanted.iter().rev().filter(|object| !goes_along(object)).filter_map(Object::delete).collect();
         Session::open(self.namespace.label())?.run(&requests)?;
-        self.installed.retain(|object| wanted.contains(object) && !goes_along(object));
+        // What went with something else is made again if it is wanted.
+        self.installed.retain(|object| wanted.contains(object) && !goes_along(object) && !may_go_along(object));
         Ok(())
     }
 

@@ -129,15 +129,16 @@ fn wrong<T>(sentence: String) -> Result<T> {
 }
 
 fn check_interface_name(name: &str, node: &str) -> Result<()> {
-    // dev_valid_name() in the kernel's net/core/dev.c, and the two names that the lab itself gives out on a node.
+    // dev_valid_name() in the kernel's net/core/dev.c, the % of a name that the kernel would fill in, and the names that the
+    // lab itself gives out on a node.
     let valid = !name.is_empty()
         && name.len() <= 15
         && name != "."
         && name != ".."
-        && !name.contains(|c: char| c == '/' || c == ':' || c.is_whitespace() || c == '\0');
+        && !name.contains(|c: char| matches!(c, '/' | ':' | '%' | '\0') || c.is_whitespace());
     if !valid {
         return wrong(format!(
-            "{name:?} of node {node:?} can't be the name of an interface (1 to 15 bytes, no / : or space)"
+            "{name:?} of node {node:?} can't be the name of an interface (1 to 15 bytes, no / : % or space)"
         ));
     }
     if name == "lo" || name == super::layout::BRIDGE || name.starts_with("mg") {
@@ -190,6 +191,7 @@ mod tests {
             (two(), vec![pod("x", 0, "::ffff:10.0.0.1")], "\"x\" can't have the address"),
             (two(), vec![pod("x", 0, "0.1.2.3")], "\"x\" can't have the address 0.1.2.3"),
             (uplink("a-name-of-16byte"), vec![], "can't be the name of an interface"),
+            (uplink("eth%d"), vec![], "can't be the name of an interface"),
             (uplink("a/b"), vec![], "can't be the name of an interface"),
             (uplink(""), vec![], "can't be the name of an interface"),
             (uplink("lo"), vec![], "the lab uses that name itself"),
