@@ -149,3 +149,38 @@ fn mentions_global(expr: &Expr) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `global()` among other things: the decoder refuses it today, the decision covers it.
+    #[test]
+    fn d5_global_beside_other_conditions() {
+        let labels = |pairs: &[(&str, &str)]| LabelMap(pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect());
+        let red = labels(&[(NAMESPACE, "red"), ("pcns.team", "x")]);
+        let lost = labels(&[(NAMESPACE, "lost")]);
+        let outside = labels(&[("team", "x")]);
+        for (selector, expected) in [
+            ("!global()", [true, true, false]),
+            ("global() || team == 'x'", [true, false, true]),
+            ("global() || team != 'x'", [false, true, true]),
+            ("all() || global()", [true, true, true]),
+            ("!all() || !global()", [true, true, true]),
+            ("all() && global()", [false, false, false]),
+            ("!all()", [false, false, false]),
+        ] {
+            let parsed = Selector::parse(selector).expect("a selector");
+            let got = [&red, &lost, &outside].map(|labels| namespace_selector_matches(&parsed, labels));
+            assert_eq!(got, expected, "{selector}");
+        }
+        let account = labels(&[(NAMESPACE, "red"), (SERVICE_ACCOUNT, "web"), ("pcsa.team", "x")]);
+        for (selector, expected) in
+            [("global()", [false, false]), ("!global()", [true, false]), ("team != 'y'", [true, false])]
+        {
+            let parsed = Selector::parse(selector).expect("a selector");
+            let got = [&account, &outside].map(|labels| service_account_selector_matches(&parsed, labels));
+            assert_eq!(got, expected, "{selector}");
+        }
+    }
+}
