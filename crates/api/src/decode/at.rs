@@ -156,6 +156,10 @@ impl<'a> At<'a> {
             #[allow(clippy::cast_precision_loss)]
             Value::Int(value) => Some(value as f64),
             Value::Float(value) if value.is_finite() => Some(value),
+            Value::Float(_) => {
+                report.error(self, "is not a finite number", "leave it out to come last");
+                None
+            }
             _ => {
                 self.expected(report, "a number");
                 None

@@ -6,6 +6,7 @@ use super::report::Report;
 use super::rules::{self, Rules};
 use super::syntax::{kubernetes_port, port_number, port_protocol, prefix};
 use super::{Place, calico};
+use crate::document::{Node, Position, Span, Value};
 use crate::{
     Action, Kind, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicyRule, Object, PortMatch, Protocol,
     Readable, Selector, Types,
@@ -14,10 +15,16 @@ use crate::{
 const SPEC: &[&str] = &["podSelector", "policyTypes", "ingress", "egress"];
 const STAGED_SPEC: &[&str] = &["podSelector", "policyTypes", "ingress", "egress", "stagedAction"];
 
+static EMPTY: Node = Node {
+    value: Value::Map(Vec::new()),
+    span: Span { start: Position { line: 0, column: 0 }, end: Position { line: 0, column: 0 } },
+};
+
 pub(super) fn policy(root: &Fields<'_>, head: Head, report: &mut Report, place: &mut Place) -> Option<Object> {
     let is_staged = head.meta.key.kind == Kind::StagedKubernetesNetworkPolicy;
     let mark = report.mark();
-    let at = root.need(report, "spec")?;
+    // An absent spec is an empty one, as Kubernetes has it: it isolates every pod of the namespace.
+    let at = root.get("spec").unwrap_or(At { node: &EMPTY, ..root.at });
     let spec = at.fields(report, if is_staged { STAGED_SPEC } else { SPEC }, Unknown::Warn);
     let pod_selector = match spec.get("podSelector") {
         Some(at) => label_selector(at, report),

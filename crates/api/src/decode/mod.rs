@@ -60,7 +60,9 @@ pub struct Lines {
 
 impl From<Span> for Lines {
     fn from(span: Span) -> Self {
-        Self { first: span.start.line, last: span.end.line.max(span.start.line) }
+        // What ends before the first column of a line has nothing on that line: a block scalar ends so.
+        let last = if span.end.column == 1 { span.end.line.saturating_sub(1) } else { span.end.line };
+        Self { first: span.start.line, last: last.max(span.start.line) }
     }
 }
 
