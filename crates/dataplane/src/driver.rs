@@ -108,11 +108,14 @@ pub fn touched<'a>(plan: &'a Plan, changes: &'a Changes) -> impl Iterator<Item =
         Delta::SetAdded(id) | Delta::MembersAdded(id, _) | Delta::MembersRemoved(id, _) => {
             plan.sets.get(*id).map(|set| Object::Set(set.name))
         }
+        Delta::SetStaged(id) => plan.sets.get(*id).map(|set| Object::Set(set.name)),
         Delta::SetRemoved(_, set) => Some(Object::Set(set.name)),
-        Delta::PolicyPut(id) => plan.policies.get(*id).map(|policy| Object::Policy(policy.key.clone())),
+        Delta::PolicyPut(id) | Delta::PolicyStaged(id) => {
+            plan.policies.get(*id).map(|policy| Object::Policy(policy.key.clone()))
+        }
         Delta::PolicyRemoved(_, policy) => Some(Object::Policy(policy.key.clone())),
         Delta::EndpointPut(id) => plan.endpoints.get(*id).map(|endpoint| Object::Endpoint(endpoint.key.clone())),
         Delta::EndpointRemoved(_, endpoint) => Some(Object::Endpoint(endpoint.key.clone())),
-        Delta::StackAdded(_) | Delta::StackRemoved(..) | Delta::Node(_) => None,
+        Delta::StackAdded(_) | Delta::StackStaged(_) | Delta::StackRemoved(..) | Delta::Node(_) => None,
     })
 }

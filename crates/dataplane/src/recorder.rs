@@ -155,6 +155,9 @@ impl Recorder {
             }
             Delta::EndpointPut(id) => state.endpoints.extend([endpoint(plan, &plan.endpoints[*id])]),
             Delta::EndpointRemoved(_, old) => drop(state.endpoints.remove(&old.key)),
+            Delta::StackStaged(id) => drop(state.stacks.remove(&plan.stacks[*id].name)),
+            Delta::PolicyStaged(id) => drop(state.policies.remove(&plan.policies[*id].name)),
+            Delta::SetStaged(id) => drop(state.sets.remove(&plan.sets[*id].name)),
             Delta::StackRemoved(_, old) => drop(state.stacks.remove(&old.name)),
             Delta::PolicyRemoved(_, old) => drop(state.policies.remove(&old.name)),
             Delta::SetRemoved(_, old) => drop(state.sets.remove(&old.name)),

@@ -114,15 +114,16 @@ pub struct Rule<S> {
     pub icmp: Option<IcmpMatch>,
     /// Any other ICMP type and code. The rule's `protocol` says of which of the two.
     pub not_icmp: Option<IcmpMatch>,
-    /// The packet's source.
-    pub source: Side<S>,
+    /// The packet's source. Many rules have the same side, so it can be shared.
+    pub source: Arc<Side<S>>,
     /// The packet's destination.
-    pub destination: Side<S>,
+    pub destination: Arc<Side<S>>,
 }
 
 impl<S> Rule<S> {
     /// A rule that matches every packet.
     pub fn every(action: Action) -> Self {
+        let any = Arc::new(Side::default());
         Self {
             action,
             family: None,
@@ -130,8 +131,8 @@ impl<S> Rule<S> {
             not_protocol: None,
             icmp: None,
             not_icmp: None,
-            source: Side::default(),
-            destination: Side::default(),
+            source: any.clone(),
+            destination: any,
         }
     }
 
@@ -144,9 +145,25 @@ impl<S> Rule<S> {
             not_protocol: self.not_protocol,
             icmp: self.icmp,
             not_icmp: self.not_icmp,
-            source: self.source.map(&mut f),
-            destination: self.destination.map(&mut f),
+            source: Arc::new(self.source.map(&mut f)),
+            destination: Arc::new(self.destination.map(&mut f)),
         }
+    }
+
+    /// The source, to be changed in this rule alone.
+    pub fn source_mut(&mut self) -> &mut Side<S>
+    where
+        S: Clone,
+    {
+        Arc::make_mut(&mut self.source)
+    }
+
+    /// The destination, to be changed in this rule alone.
+    pub fn destination_mut(&mut self) -> &mut Side<S>
+    where
+        S: Clone,
+    {
+        Arc::make_mut(&mut self.destination)
     }
 
     /// Every set reference in it.
@@ -180,7 +197,8 @@ impl<S> Side<S> {
         self.within.is_empty() && self.without.is_empty() && self.ports.is_none() && self.without_ports.is_empty()
     }
 
-    fn map<T>(&self, f: &mut impl FnMut(&S) -> T) -> Side<T> {
+    /// The same side with each set reference turned into another.
+    pub fn map<T>(&self, f: &mut impl FnMut(&S) -> T) -> Side<T> {
         Side {
             within: self.within.iter().map(|any| any.map(f)).collect(),
             without: self.without.map(f),
@@ -189,7 +207,8 @@ impl<S> Side<S> {
         }
     }
 
-    fn sets(&self) -> impl Iterator<Item = &S> {
+    /// Every set reference in it.
+    pub fn sets(&self) -> impl Iterator<Item = &S> {
         let ports = self.ports.iter().flat_map(|ports| &ports.named);
         let within = self.within.iter().flat_map(|any| &any.sets);
         within.chain(&self.without.sets).chain(ports).chain(&self.without_ports.named)

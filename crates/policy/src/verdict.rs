@@ -229,8 +229,8 @@ pub(crate) fn check(
     need(rule.icmp.is_none_or(is_icmp), Mismatch::Icmp)?;
     need(!rule.not_icmp.is_some_and(is_icmp), Mismatch::Icmp)?;
     for (side, address, port, [bad_address, bad_port]) in [
-        (&rule.source, flow.src, flow.source_port, [Mismatch::SourceAddress, Mismatch::SourcePort]),
-        (&rule.destination, flow.dst, flow.port, [Mismatch::DestinationAddress, Mismatch::DestinationPort]),
+        (&*rule.source, flow.src, flow.source_port, [Mismatch::SourceAddress, Mismatch::SourcePort]),
+        (&*rule.destination, flow.dst, flow.port, [Mismatch::DestinationAddress, Mismatch::DestinationPort]),
     ] {
         let has_address = |any: &AnyOf<SetId>| {
             any.nets.contains(address) || any.sets.iter().any(|set| plan.sets[*set].members.has_address(address))

@@ -60,8 +60,8 @@ pub(super) fn rules(list: &[Readable<CalicoRule>], namespace: &str, own: Own) ->
             not_protocol: rule.not_protocol,
             icmp: rule.icmp,
             not_icmp: rule.not_icmp,
-            source: side(&rule.source, rule.protocol, namespace, Own::Source, own),
-            destination: side(&rule.destination, rule.protocol, namespace, Own::Destination, own),
+            source: side(&rule.source, rule.protocol, namespace, Own::Source, own).into(),
+            destination: side(&rule.destination, rule.protocol, namespace, Own::Destination, own).into(),
         }]
     })
 }

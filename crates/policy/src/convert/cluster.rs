@@ -38,8 +38,8 @@ fn rule_parts(rule: &ClusterRule, own: Option<&Selector>) -> Vec<Rule<SetKey>> {
     let part = |protocol: Option<Protocol>, ports: Option<AnyPort<SetKey>>| {
         let mut part = Rule::every(rule.action);
         part.protocol = protocol;
-        part.destination.ports = ports;
-        let remote = if own.is_some() { &mut part.source } else { &mut part.destination };
+        part.destination_mut().ports = ports;
+        let remote = if own.is_some() { part.source_mut() } else { part.destination_mut() };
         remote.within.extend(peers.clone());
         part
     };

@@ -38,8 +38,8 @@ fn rule_parts(rule: &NetworkPolicyRule, namespace: &SmolStr, own: Option<&Select
     let part = |protocol: Option<Protocol>| {
         let mut part = Rule::every(Action::Allow);
         part.protocol = protocol;
-        part.destination.ports = protocol.and_then(ports);
-        let remote = if own.is_some() { &mut part.source } else { &mut part.destination };
+        part.destination_mut().ports = protocol.and_then(ports);
+        let remote = if own.is_some() { part.source_mut() } else { part.destination_mut() };
         remote.within.extend(peers.clone());
         part
     };
