@@ -1,5 +1,7 @@
 //! The fabric by itself: what it makes, changes, keeps and removes.
 
+#![expect(clippy::print_stdout, reason = "what was measured is for a person to read")]
+
 mod cluster;
 
 use std::collections::BTreeSet;

@@ -1,18 +1,21 @@
 //! Real packets through real namespaces: what arrives without rules, and exactly what doesn't with them.
 
+#![expect(clippy::print_stdout, reason = "what was measured is for a person to read")]
+
 mod cluster;
+mod rules;
 
 use std::hint::black_box;
-use std::io::Write;
 use std::net::{IpAddr, UdpSocket};
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
 use cluster::{REPLIED, cluster, everywhere, probe, tcp};
-use margay_lab::fabric::{BridgeFilter, Fabric, Namespace, Topology, Wiring};
+use margay_lab::fabric::{BridgeFilter, Fabric, Topology, Wiring};
 use margay_lab::probe::{Outcome, Probe, Prober, Site, Transport};
+use margay_nftables::{ChainPolicy, Hook, Rule};
+use rules::{Ruleset, accept_connections, accept_from, drop_flows, drop_port_80, drop_resets, flow, reset_port_80};
 
 const ARRIVED: Outcome = Outcome { arrived: true, replied: None };
 
@@ -28,36 +31,6 @@ const DROPPED: Outcome = Outcome { arrived: false, replied: None };
 const DROPPED_SYN: Outcome = Outcome { arrived: false, replied: Some(false) };
 const SILENT: Outcome = Outcome { arrived: true, replied: Some(false) };
 
-/// Loads a ruleset into a node with the `nft` command.
-fn nft(namespace: &Namespace, ruleset: &str) {
-    let load = || {
-        let mut command =
-            Command::new("nft").args(["-f", "-"]).stdin(Stdio::piped()).spawn().expect("nft is not installed");
-        command.stdin.take().unwrap().write_all(ruleset.as_bytes()).unwrap();
-        assert!(command.wait().unwrap().success(), "{ruleset}");
-    };
-    namespace.enter(load).unwrap();
-}
-
-/// Drops in `forward` what the set names; lets pass what belongs to a connection.
-fn dropping(elements: &[String]) -> String {
-    let elements =
-        if elements.is_empty() { String::new() } else { format!("elements = {{ {} }}", elements.join(", ")) };
-    format!(
-        "table inet test {{}}
-         flush table inet test
-         delete table inet test
-         table inet test {{
-            set dropped {{ type ipv4_addr . ipv4_addr . inet_proto . inet_service; {elements} }}
-            chain forward {{
-                type filter hook forward priority 0; policy accept;
-                ct state established,related accept
-                ip saddr . ip daddr . meta l4proto . th dport @dropped drop
-            }}
-         }}"
-    )
-}
-
 /// A number that looks random, the same in every run.
 fn scramble(seed: u64) -> u64 {
     let mut x = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -67,9 +40,9 @@ fn scramble(seed: u64) -> u64 {
 }
 
 /// Between all pods, three protocols on two ports: half of these flows, chosen by `seed`, dropped by every node's rules.
-fn half_dropped(topology: &Topology, seed: u64) -> (Vec<Probe>, Vec<Outcome>, String) {
+fn half_dropped(topology: &Topology, seed: u64) -> (Vec<Probe>, Vec<Outcome>, Ruleset) {
     let pods = || (0..topology.pods.len()).map(Site::Pod);
-    let (mut probes, mut expected, mut elements) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut probes, mut expected, mut flows) = (Vec::new(), Vec::new(), Vec::new());
     for (from, to) in pods().flat_map(|a| pods().map(move |b| (a, b))).filter(|(a, b)| a != b) {
         for kind in [tcp(80), tcp(81), udp(80), udp(81), sctp(80), sctp(81)] {
             let probe = probe(topology, from, to, false, kind);
@@ -83,12 +56,12 @@ fn half_dropped(topology: &Topology, seed: u64) -> (Vec<Probe>, Vec<Outcome>, St
             });
             if drop {
                 let port = if [tcp(80), udp(80), sctp(80)].contains(&kind) { 80 } else { 81 };
-                elements.push(format!("{} . {} . {protocol} . {port}", probe.source, probe.destination));
+                flows.push(flow(&probe, port));
             }
             probes.push(probe);
         }
     }
-    (probes, expected, dropping(&elements))
+    (probes, expected, Ruleset { flows, ..Ruleset::of(Hook::Forward, vec![accept_connections(), drop_flows()]) })
 }
 
 /// Measures states one after another on one fabric; panics at the first outcome that the rules don't explain.
@@ -99,7 +72,7 @@ fn check_half_dropped(wiring: Wiring, states: u64) {
     let mut longest = std::time::Duration::ZERO;
     for seed in 0..states {
         let (probes, expected, ruleset) = half_dropped(&topology, seed);
-        (0..2).for_each(|node| nft(fabric.node(node), &ruleset));
+        (0..2).for_each(|node| ruleset.install(fabric.node(node)));
         let start = Instant::now();
         let outcomes = prober.measure(&fabric, &probes).unwrap();
         longest = longest.max(start.elapsed());
@@ -153,40 +126,35 @@ fn each_hook_of_a_node_is_seen() {
     let (pod, node, far_pod, far_node) = (Site::Pod(0), Site::Node(0), Site::Pod(1), Site::Node(1));
     let topology = cluster(Wiring::Routed, 2, 2);
     let fabric = Fabric::build(&topology).unwrap();
-    let rejected = "tcp dport 80 reject with tcp reset; udp dport 53 reject";
-    // Rules for node 0, and what becomes of a SYN from and to each place.
-    let table = [
-        ("input", "tcp dport 80 drop", pod, node, DROPPED_SYN),
-        ("input", "tcp dport 80 drop", far_node, node, DROPPED_SYN),
-        ("input", "tcp dport 80 drop", pod, far_pod, REPLIED),
-        ("input", "tcp dport 80 drop", node, pod, REPLIED),
-        ("input", "tcp flags rst drop", node, pod, SILENT),
-        ("input", "tcp flags rst drop", far_node, pod, REPLIED),
-        ("output", "tcp dport 80 drop", node, pod, DROPPED_SYN),
-        ("output", "tcp dport 80 drop", node, far_node, DROPPED_SYN),
-        ("output", "tcp flags rst drop", pod, node, SILENT),
-        ("output", rejected, node, pod, DROPPED_SYN),
-        ("forward", "tcp dport 80 drop", pod, node, REPLIED),
-        ("forward", "tcp dport 80 drop", Site::External, pod, DROPPED_SYN),
-        ("forward", "tcp dport 80 drop", pod, Site::External, DROPPED_SYN),
-        ("forward", "tcp dport 80 drop", far_pod, pod, DROPPED_SYN),
-        ("forward", "tcp flags rst drop", far_pod, pod, SILENT),
-        ("forward", rejected, pod, far_pod, DROPPED_SYN),
-        ("prerouting", "tcp dport 80 drop", pod, far_pod, DROPPED_SYN),
-        ("postrouting", "tcp dport 80 drop", node, pod, DROPPED_SYN),
+    let (drop, resets, rejects) = (drop_port_80, drop_resets, reset_port_80);
+    // One rule for node 0, and what becomes of a SYN to port 80 from and to each place.
+    type Row = (Hook, fn() -> Rule, Site, Site, Outcome);
+    let table: [Row; 18] = [
+        (Hook::Input, drop, pod, node, DROPPED_SYN),
+        (Hook::Input, drop, far_node, node, DROPPED_SYN),
+        (Hook::Input, drop, pod, far_pod, REPLIED),
+        (Hook::Input, drop, node, pod, REPLIED),
+        (Hook::Input, resets, node, pod, SILENT),
+        (Hook::Input, resets, far_node, pod, REPLIED),
+        (Hook::Output, drop, node, pod, DROPPED_SYN),
+        (Hook::Output, drop, node, far_node, DROPPED_SYN),
+        (Hook::Output, resets, pod, node, SILENT),
+        (Hook::Output, rejects, node, pod, DROPPED_SYN),
+        (Hook::Forward, drop, pod, node, REPLIED),
+        (Hook::Forward, drop, Site::External, pod, DROPPED_SYN),
+        (Hook::Forward, drop, pod, Site::External, DROPPED_SYN),
+        (Hook::Forward, drop, far_pod, pod, DROPPED_SYN),
+        (Hook::Forward, resets, far_pod, pod, SILENT),
+        (Hook::Forward, rejects, pod, far_pod, DROPPED_SYN),
+        (Hook::Prerouting, drop, pod, far_pod, DROPPED_SYN),
+        (Hook::Postrouting, drop, node, pod, DROPPED_SYN),
     ];
     let mut prober = Prober::default();
     for (hook, rule, from, to, expected) in table {
         for v6 in [false, true] {
-            nft(
-                fabric.node(0),
-                &format!(
-                    "table inet test {{}}; delete table inet test
-                     table inet test {{ chain c {{ type filter hook {hook} priority 0; {rule}; }}; }}"
-                ),
-            );
+            Ruleset::of(hook, vec![rule()]).install(fabric.node(0));
             let outcome = prober.measure(&fabric, &[probe(&topology, from, to, v6, tcp(80))]).unwrap();
-            assert_eq!(outcome, [expected], "{hook} {rule}: {from:?} to {to:?}, IPv6: {v6}");
+            assert_eq!(outcome, [expected], "{hook:?} {:?}: {from:?} to {to:?}, IPv6: {v6}", rule());
         }
     }
 }
@@ -195,7 +163,7 @@ fn each_hook_of_a_node_is_seen() {
 fn switched_packets_pass_the_rules_where_the_kernel_can() {
     let topology = cluster(Wiring::Bridge, 1, 2);
     let fabric = Fabric::build(&topology).unwrap();
-    nft(fabric.node(0), "table inet test { chain c { type filter hook forward priority 0; policy drop; }; }");
+    Ruleset { policy: ChainPolicy::Drop, ..Ruleset::of(Hook::Forward, vec![]) }.install(fabric.node(0));
     let probes = [false, true].map(|v6| probe(&topology, Site::Pod(0), Site::Pod(1), v6, tcp(80)));
     let expected = match fabric.bridge_filter() {
         BridgeFilter::Active => DROPPED_SYN,
@@ -246,12 +214,8 @@ fn a_connection_is_fresh_in_each_measurement_unless_told_otherwise() {
     let mut prober = Prober::default();
     let there = probe(&topology, Site::Pod(0), Site::Pod(1), false, udp(40000));
     let back = probe(&topology, Site::Pod(1), Site::Pod(0), false, udp(40000));
-    let rules = format!(
-        "table inet test {{ chain c {{ type filter hook forward priority 0; policy drop;
-         ct state established accept; ip saddr {} accept; }}; }}",
-        there.source
-    );
-    nft(fabric.node(0), &rules);
+    let rules = vec![accept_connections(), accept_from(there.source)];
+    Ruleset { policy: ChainPolicy::Drop, ..Ruleset::of(Hook::Forward, rules) }.install(fabric.node(0));
     assert_eq!(prober.measure(&fabric, &[there, back]).unwrap(), [ARRIVED, DROPPED]);
     assert_eq!(prober.measure(&fabric, &[there]).unwrap(), [ARRIVED]);
     assert_eq!(prober.measure_within_connections(&fabric, &[back]).unwrap(), [ARRIVED]);

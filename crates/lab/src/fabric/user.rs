@@ -19,9 +19,9 @@ const REMEDY: &str = "Run the lab as root, or let ordinary users have working us
 /// With which rights the lab runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Privilege {
-    /// As root: nothing had to be changed. Named labs are possible.
+    /// As root of the machine: nothing had to be changed. Named labs are possible.
     Root,
-    /// As root of a user namespace that only this process and its children see.
+    /// As root of a user namespace: named labs are not possible.
     UserNamespace,
 }
 
@@ -36,7 +36,8 @@ pub enum Privilege {
 pub fn enter_user_namespace() -> Result<Privilege> {
     let (user, group) = (geteuid(), getegid());
     if user.is_root() {
-        return check_capabilities().map(|()| Privilege::Root);
+        let privilege = if has_all_users()? { Privilege::Root } else { Privilege::UserNamespace };
+        return check_capabilities().map(|()| privilege);
     }
     let flags = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS;
     unshare(flags).map_err(|errno| match errno {
@@ -49,6 +50,13 @@ pub fn enter_user_namespace() -> Result<Privilege> {
     })?;
     map_to_root(user, group)?;
     check_capabilities().map(|()| Privilege::UserNamespace)
+}
+
+/// Whether the process is in the first user namespace, which alone knows all 2³² - 1 users by their own numbers.
+fn has_all_users() -> Result<bool> {
+    const MAP: &str = "/proc/self/uid_map";
+    let map = fs::read_to_string(MAP).map_err(file_error("reading", Path::new(MAP)))?;
+    Ok(map.split_whitespace().eq(["0", "0", "4294967295"]))
 }
 
 /// Makes the user the root of the new namespace. The order is the kernel's: an ordinary user may map a group only after

@@ -1,0 +1,214 @@
+//! A cluster that is really there: resources become namespaces, policy becomes nftables, flows become packets.
+//!
+//! [`Cluster`] joins the [fabric](crate::fabric), an engine and a driver for each node, and the [probes](crate::probe). What it predicts comes from the
+//! same Plan and the same verdict as everywhere; what it measures comes from the kernel.
+
+mod error;
+mod node;
+mod shape;
+
+pub use error::Error;
+
+use crate::fabric::{BridgeFilter, Fabric, Wiring};
+use crate::probe::{Outcome, Probe, Prober, Site, Transport};
+use margay_api::Update;
+use margay_engine::{Engine, Scope};
+use margay_net::Protocol;
+use margay_policy::{Flow, Plan, verdict};
+use node::NodeAgent;
+use shape::Shape;
+use std::collections::BTreeMap;
+
+/// How a cluster is made.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Options {
+    /// How pods are joined to their nodes.
+    pub wiring: Wiring,
+    /// Packets that belong to no connection and can begin none are dropped: so is, then, an ICMP error out of the blue.
+    pub drop_invalid: bool,
+    /// Gives the namespaces names under `/run/netns` that begin with this, where they stay until [`Fabric::remove_named`].
+    pub name: Option<String>,
+}
+
+/// A cluster of network namespaces with its policies in force.
+pub struct Cluster {
+    options: Options,
+    fabric: Fabric,
+    shape: Shape,
+    nodes: BTreeMap<String, NodeAgent>,
+    whole: Engine,
+    prober: Prober,
+}
+
+/// What became of a flow's first packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measured {
+    /// It was sent.
+    Sent {
+        /// It reached the far end.
+        arrived: bool,
+        /// The far end's answer came back; `None` for what no kernel answers.
+        replied: Option<bool>,
+    },
+    /// It was not sent.
+    Not(Unmeasured),
+}
+
+/// Why a flow can't be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmeasured {
+    /// It would not leave the namespace it begins in.
+    Within,
+    /// Neither end is a pod or a node of the cluster.
+    Elsewhere,
+    /// The kernel itself, not the network, speaks this: neighbour discovery, and what IPv6 takes for an extension header.
+    Kernel,
+}
+
+impl Measured {
+    /// Whether the flow was let through: its first packet arrived and, for TCP, the answer came back. `None` where it was not sent.
+    pub fn allowed(self) -> Option<bool> {
+        match self {
+            Measured::Sent { arrived, replied } => Some(arrived && replied != Some(false)),
+            Measured::Not(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Unmeasured {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Unmeasured::Within => "it would not leave the namespace it begins in",
+            Unmeasured::Elsewhere => "neither end is a pod or a node of the cluster",
+            Unmeasured::Kernel => "the kernel itself speaks this protocol",
+        })
+    }
+}
+
+impl Cluster {
+    /// Makes the cluster of these resources and puts its policies in force.
+    ///
+    /// # Errors
+    /// What could not be made, and what to do; see [`Error`].
+    pub fn up<'a>(updates: impl IntoIterator<Item = &'a Update>, options: Options) -> Result<Self, Error> {
+        let empty = crate::fabric::Topology { wiring: options.wiring, ..Default::default() };
+        let fabric = match &options.name {
+            Some(name) => Fabric::build_named(&empty, name)?,
+            None => Fabric::build(&empty)?,
+        };
+        let mut cluster = Self {
+            options,
+            fabric,
+            shape: Shape::default(),
+            nodes: BTreeMap::new(),
+            whole: Engine::new(Scope::Everything),
+            prober: Prober::default(),
+        };
+        cluster.apply(updates)?;
+        Ok(cluster)
+    }
+
+    /// Resources changed: namespaces come and go, and every node's policy follows. A pod's namespace is joined to the others only after the policy
+    /// of its node is in force.
+    ///
+    /// # Errors
+    /// As of [`up`](Self::up).
+    pub fn apply<'a>(&mut self, updates: impl IntoIterator<Item = &'a Update>) -> Result<(), Error> {
+        let updates: Vec<&Update> = updates.into_iter().collect();
+        for update in &updates {
+            self.whole.update(&update.key, update.value.as_deref());
+            self.shape.update(update);
+        }
+        self.whole.flush();
+        let topology = self.shape.topology(self.whole.plan(), self.options.wiring);
+        // Nodes first: a driver needs its node's namespace, and new pods are to meet its rules.
+        let mut nodes = topology.clone();
+        let known = |pod: &crate::fabric::Pod| self.fabric.topology().pods.iter().any(|other| other.id == pod.id);
+        nodes.pods.retain(known);
+        self.fabric.update(&nodes)?;
+        self.nodes.retain(|name, _| topology.nodes.iter().any(|node| node.name == *name));
+        for (index, node) in topology.nodes.iter().enumerate() {
+            let driver_options = self.shape.driver_options(&topology, index, &self.options);
+            match self.nodes.get_mut(&node.name) {
+                Some(agent) => agent.apply(&updates, driver_options)?,
+                None => {
+                    let name = self.shape.node_name(&node.name);
+                    let mut agent = self.fabric.node(index).enter(|| NodeAgent::start(name, driver_options.clone()))??;
+                    agent.apply(&self.shape.everything(), driver_options)?;
+                    self.nodes.insert(node.name.clone(), agent);
+                }
+            }
+        }
+        self.fabric.update(&topology)?;
+        Ok(())
+    }
+
+    /// The Plan of the whole cluster.
+    pub fn plan(&self) -> &Plan {
+        self.whole.plan()
+    }
+
+    /// The namespaces.
+    pub fn fabric(&self) -> &Fabric {
+        &self.fabric
+    }
+
+    /// What to know of how far the measurement reaches: `None` where all is well.
+    pub fn caveat(&self) -> Option<&'static str> {
+        (self.fabric.bridge_filter() == BridgeFilter::Unavailable).then_some(
+            "the kernel has no br_netfilter here (modprobe br_netfilter): packets between pods of one node are switched, and policy does not see them",
+        )
+    }
+
+    /// Whether the Plan lets each flow through.
+    pub fn predict(&self, flow: &Flow) -> bool {
+        verdict(self.plan(), flow).allow
+    }
+
+    /// Sends the first packet of each flow, all at once, and says what became of it.
+    ///
+    /// # Errors
+    /// Where the measurement could not be made; never a verdict by time-out.
+    pub fn measure(&mut self, flows: &[Flow]) -> Result<Vec<Measured>, Error> {
+        let located: Vec<Result<Probe, Unmeasured>> = flows.iter().map(|flow| self.probe(flow)).collect();
+        let probes: Vec<Probe> = located.iter().filter_map(|probe| probe.as_ref().ok().copied()).collect();
+        let mut outcomes = self.prober.measure(&self.fabric, &probes)?.into_iter();
+        let measured = located.into_iter().map(|probe| match probe {
+            Err(why) => Measured::Not(why),
+            Ok(_) => {
+                let Outcome { arrived, replied } =
+                    outcomes.next().unwrap_or(Outcome { arrived: false, replied: None });
+                Measured::Sent { arrived, replied }
+            }
+        });
+        Ok(measured.collect())
+    }
+
+    fn probe(&self, flow: &Flow) -> Result<Probe, Unmeasured> {
+        let (from, to) = (self.site(flow.src), self.site(flow.dst));
+        if from == Site::External && to == Site::External {
+            return Err(Unmeasured::Elsewhere);
+        }
+        if from == to {
+            return Err(Unmeasured::Within);
+        }
+        if flow.is_neighbour_discovery() || Transport::is_extension(flow.protocol.0, flow.dst) {
+            return Err(Unmeasured::Kernel);
+        }
+        let (source_port, port) = (Some(flow.source_port), flow.port);
+        let transport = match flow.protocol {
+            Protocol::TCP => Transport::Tcp { source_port, port },
+            Protocol::UDP => Transport::Udp { source_port, port },
+            Protocol::SCTP => Transport::Sctp { source_port, port },
+            Protocol::UDPLITE => Transport::UdpLite { source_port, port },
+            Protocol::ICMP if flow.dst.is_ipv4() => Transport::Icmp { kind: flow.icmp.0, code: flow.icmp.1 },
+            Protocol::ICMPV6 if flow.dst.is_ipv6() => Transport::Icmp { kind: flow.icmp.0, code: flow.icmp.1 },
+            other => Transport::Other { protocol: other.0 },
+        };
+        Ok(Probe { from, to, source: flow.src, destination: flow.dst, transport })
+    }
+
+    fn site(&self, address: std::net::IpAddr) -> Site {
+        self.shape.site(address)
+    }
+}
