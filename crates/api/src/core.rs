@@ -37,8 +37,12 @@ pub struct Node {
 impl Node {
     /// Every address that is this node: its addresses, its tunnels', and the gateway (first address) of each pod CIDR.
     pub fn own_addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
-        let gateways = self.pod_cidrs.iter().filter_map(gateway);
-        self.addresses.iter().copied().chain(self.tunnel_addresses.iter().copied()).chain(gateways)
+        self.addresses.iter().copied().chain(self.tunnel_addresses.iter().copied()).chain(self.gateways())
+    }
+
+    /// The gateway (first address) of each pod CIDR.
+    pub fn gateways(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.pod_cidrs.iter().filter_map(gateway)
     }
 }
 

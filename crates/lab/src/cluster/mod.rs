@@ -10,10 +10,9 @@ mod shape;
 pub use error::Error;
 
 use crate::fabric::{BridgeFilter, Fabric, Wiring};
-use crate::probe::{Outcome, Probe, Prober, Site, Transport};
+use crate::probe::{Outcome, Packet, Probe, Prober, Site, Transport};
 use margay_api::Update;
 use margay_engine::{Engine, Scope};
-use margay_net::Protocol;
 use margay_policy::{Flow, Plan, verdict};
 use node::NodeAgent;
 use shape::Shape;
@@ -192,19 +191,11 @@ impl Cluster {
         if from == to {
             return Err(Unmeasured::Within);
         }
-        if flow.is_neighbour_discovery() || Transport::is_extension(flow.protocol.0, flow.dst) {
+        let (source_port, icmp) = (Some(flow.source_port), Some(flow.icmp));
+        let transport = Transport::from_flow(flow.dst, flow.protocol.0, source_port, flow.port, icmp);
+        if flow.is_neighbour_discovery() || Packet::new(flow.src, flow.dst, transport, 1).is_err() {
             return Err(Unmeasured::Kernel);
         }
-        let (source_port, port) = (Some(flow.source_port), flow.port);
-        let transport = match flow.protocol {
-            Protocol::TCP => Transport::Tcp { source_port, port },
-            Protocol::UDP => Transport::Udp { source_port, port },
-            Protocol::SCTP => Transport::Sctp { source_port, port },
-            Protocol::UDPLITE => Transport::UdpLite { source_port, port },
-            Protocol::ICMP if flow.dst.is_ipv4() => Transport::Icmp { kind: flow.icmp.0, code: flow.icmp.1 },
-            Protocol::ICMPV6 if flow.dst.is_ipv6() => Transport::Icmp { kind: flow.icmp.0, code: flow.icmp.1 },
-            other => Transport::Other { protocol: other.0 },
-        };
         Ok(Probe { from, to, source: flow.src, destination: flow.dst, transport })
     }
 

@@ -8,38 +8,30 @@ use margay_policy::{EndpointStacks, Plan};
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::sync::Arc;
 
 /// The name of the namespace that stands for pods that no node has.
 const NO_NODE: &str = "unscheduled";
 /// The uplink's name where the node says nothing else.
 const UPLINK: &str = "eth0";
 
-/// All resources, and the places that follow from them.
+/// All resources, each as the update that brought it, and the places that follow from them.
 #[derive(Default)]
 pub(super) struct Shape {
-    resources: BTreeMap<Key, Arc<Object>>,
-    updates: BTreeMap<Key, Update>,
+    resources: BTreeMap<Key, Update>,
     places: HashMap<IpAddr, Site>,
 }
 
 impl Shape {
     pub(super) fn update(&mut self, update: &Update) {
         match &update.value {
-            Some(object) => {
-                self.resources.insert(update.key.clone(), object.clone());
-                self.updates.insert(update.key.clone(), update.clone());
-            }
-            None => {
-                self.resources.remove(&update.key);
-                self.updates.remove(&update.key);
-            }
+            Some(_) => drop(self.resources.insert(update.key.clone(), update.clone())),
+            None => drop(self.resources.remove(&update.key)),
         }
     }
 
     /// Every resource, as updates for an engine that knows nothing yet.
     pub(super) fn everything(&self) -> Vec<&Update> {
-        self.updates.values().collect()
+        self.resources.values().collect()
     }
 
     /// The name in the resources of a node of the fabric.
@@ -82,7 +74,7 @@ impl Shape {
         let info = plan.nodes.get(name);
         let own = info.map(|info| info.addresses.clone()).unwrap_or_default();
         let key = Key { kind: Kind::Node, namespace: SmolStr::default(), name: name.clone() };
-        let on_bridge: Vec<IpAddr> = match (wiring, self.resources.get(&key).map(Arc::as_ref)) {
+        let on_bridge: Vec<IpAddr> = match (wiring, self.resources.get(&key).and_then(|update| update.value.as_deref())) {
             (Wiring::Bridge, Some(Object::Node(node))) => {
                 let gateways: BTreeSet<IpAddr> = node.gateways().collect();
                 own.iter().copied().filter(|a| gateways.contains(a) && !node.addresses.contains(a)).collect()
