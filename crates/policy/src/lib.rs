@@ -25,6 +25,7 @@
 mod changes;
 pub mod convert;
 mod endpoint;
+mod findings;
 mod flow;
 mod ids;
 mod plan;
@@ -36,6 +37,7 @@ mod verdict;
 
 pub use changes::{Changes, Delta};
 pub use endpoint::{Endpoint, EndpointStacks, NodeInfo};
+pub use findings::{Finding, findings};
 pub use flow::{Direction, Flow};
 pub use ids::{EndpointId, Name, PolicyId, SetId, StackId, Store};
 pub use margay_api::{Action, IcmpMatch, Key, Kind, NamedPort, StagedAction};
