@@ -122,6 +122,20 @@ fn no_outcome_is_wrong_on_a_busy_machine() {
 }
 
 #[test]
+fn hundreds_of_pods_are_probed_at_once() {
+    let topology = cluster(Wiring::Routed, 4, 200);
+    let fabric = Fabric::build(&topology).unwrap();
+    let choose = |seed: u64| Site::Pod((scramble(seed) % 200) as usize);
+    let probes: Vec<Probe> = (0..4000)
+        .map(|seed| probe(&topology, choose(2 * seed), choose(2 * seed + 1), seed % 2 == 0, tcp(seed as u16)))
+        .collect();
+    let start = Instant::now();
+    let outcomes = Prober::default().measure(&fabric, &probes).unwrap();
+    println!("4,000 flows between 200 pods on 4 nodes took {:?}", start.elapsed());
+    assert!(outcomes.iter().all(|outcome| *outcome == REPLIED));
+}
+
+#[test]
 fn each_hook_of_a_node_is_seen() {
     let (pod, node, far_pod, far_node) = (Site::Pod(0), Site::Node(0), Site::Pod(1), Site::Node(1));
     let topology = cluster(Wiring::Routed, 2, 2);

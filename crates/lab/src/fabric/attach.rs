@@ -30,6 +30,7 @@ impl Fabric {
     /// [`Error::NotStanding`] with the first namespace or interface that is missing.
     pub fn attach(topology: &Topology, lab: &str) -> Result<Fabric> {
         topology.validate()?;
+        super::allow_open_files();
         on_own_thread(|| attach_here(topology, lab))
     }
 

@@ -34,6 +34,8 @@ pub(crate) use namespace::on_own_thread;
 pub use topology::{Node, Pod, Topology, Wiring, host_interface};
 pub use user::{Privilege, enter_user_namespace};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
 use identity::Identity;
 use layout::{Layout, Numbers, layout};
 use object::Place;
@@ -78,7 +80,8 @@ pub struct Fabric {
 }
 
 impl Fabric {
-    /// Makes the cluster. When it returns, every link is up and passes packets.
+    /// Makes the cluster. When it returns, every link is up and passes packets. Raises the process's soft limit on open files to
+    /// the hard one, for a large cluster has many.
     ///
     /// # Errors
     /// [`Error::Topology`] for a topology that contradicts itself, [`Error::Privilege`] where the process may not make
@@ -101,6 +104,7 @@ impl Fabric {
 
     fn begin(topology: &Topology, lab: Option<String>) -> Result<Fabric> {
         topology.validate()?;
+        allow_open_files();
         let create = |identity| Station::create_here(identity, 0, lab.as_deref());
         let (wire, external) =
             on_own_thread(|| Ok::<_, Error>((create(Identity::Wire)?, create(Identity::External)?)))?;
@@ -259,6 +263,16 @@ impl Places {
     fn complete_here(self, lab: Option<&str>) -> Result<Vec<Station>> {
         let places = self.stations.into_iter().zip(self.numbers);
         places.map(|(place, number)| place.or_else(|identity| Station::create_here(identity, number, lab))).collect()
+    }
+}
+
+/// Raises the process's limit on open files to what it may raise it to: every namespace is one, and a probed place up to a
+/// dozen, where 1,024 is the usual limit. If that is not enough, opening says so.
+fn allow_open_files() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
 }
 

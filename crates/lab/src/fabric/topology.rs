@@ -16,7 +16,8 @@ pub enum Wiring {
     #[default]
     Routed,
     /// A bridge on each node with the pods as its ports: packets between two pods of one node are switched, and pass the
-    /// node's `inet` hooks only by the kernel's br_netfilter. (The way of the reference `bridge` plugin.)
+    /// node's `inet` hooks only by the kernel's br_netfilter, with the bridge, not the pods' own interfaces, as input and
+    /// output interface. (The way of the reference `bridge` plugin.)
     Bridge,
 }
 
