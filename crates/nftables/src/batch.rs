@@ -2,9 +2,10 @@
 
 use crate::attr::Writer;
 use crate::chain::{self, Chain};
+use crate::describe::describe;
 use crate::element::{self, Element};
 use crate::kind::MessageKind;
-use crate::message::{self, APPEND, CREATE, REPLACE, REQUEST};
+use crate::message::{self, APPEND, CREATE, Messages, REPLACE, REQUEST};
 use crate::object::{self, NamedCounter, ObjectKind};
 use crate::rule::{self, Position, Rule};
 use crate::set::{self, Set};
@@ -91,6 +92,17 @@ impl Batch {
     /// Bytes of its messages.
     pub fn bytes(&self) -> usize {
         self.out.bytes.len()
+    }
+
+    /// Its messages as they will be sent, to look at with [`decode::object`](crate::decode::object). Sequence numbers are set by
+    /// the commit.
+    pub fn messages(&self) -> Messages<'_> {
+        message::messages(&self.out.bytes)
+    }
+
+    /// What each message does, in words, such as `add chain inet filter input`.
+    pub fn describe(&self) -> impl Iterator<Item = String> {
+        (0..self.starts.len()).map(|index| describe(self.message_bytes(index), None))
     }
 
     /// What it holds.

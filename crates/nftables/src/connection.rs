@@ -9,6 +9,7 @@ use crate::monitor;
 use crate::request::{Link, REPLY_BOUND, Request};
 use crate::socket::BufferSizes;
 use std::io::IoSlice;
+use std::time::Duration;
 
 const BATCH_BEGIN: u16 = libc::NFNL_MSG_BATCH_BEGIN as u16;
 const BATCH_END: u16 = libc::NFNL_MSG_BATCH_END as u16;
@@ -88,32 +89,32 @@ impl Connection {
             return Err(Error::TransactionTooLarge { bytes, messages, limit });
         }
         batch.stamp(first.wrapping_add(1));
-        self.link.drain()?;
-        self.link.socket.send(&[IoSlice::new(&begin), IoSlice::new(batch.wire()), IoSlice::new(&end)])?;
+        self.link.send(&[IoSlice::new(&begin), IoSlice::new(batch.wire()), IoSlice::new(&end)])?;
         self.outcome(batch, first, messages)?;
         Ok(Committed { counts, bytes })
     }
 
     /// Reads the kernel's answers to a batch. They are all in the receive buffer when the system call that sent the batch
     /// returns (`nfnetlink_rcv_batch` runs within it): complaints about the whole first, then those about messages and the
-    /// acknowledgement of the last message, then, in newer kernels, that of the end.
+    /// acknowledgement of the last message, then, in newer kernels and only after success, that of the end.
     fn outcome(&mut self, batch: &Batch, first: u32, messages: usize) -> Result<()> {
         let port = self.link.socket.port();
         let mut acknowledged = false;
         let mut truncated = false;
         let mut errors = Vec::new();
-        if !self.link.socket.wait(Some(REPLY_BOUND))? {
-            return Err(Error::Unacknowledged);
-        }
-        loop {
-            let bytes = match self.link.socket.receive() {
+        let (mut bound, mut complete) = (REPLY_BOUND, false);
+        while !complete {
+            let received = self.link.socket.receive_within(bound);
+            // Whatever else there is, is there by now.
+            bound = Duration::ZERO;
+            let bytes = match received {
                 Ok(Some(bytes)) => bytes,
                 Ok(None) => break,
                 Err(Error::Overrun) => {
                     truncated = true;
                     continue;
                 }
-                Err(error) => return Err(error),
+                Err(_) => return Err(Error::Unacknowledged),
             };
             for message in message::messages(bytes) {
                 // What can't be understood is no acknowledgement.
@@ -123,7 +124,10 @@ impl Connection {
                     continue;
                 }
                 match message.reply() {
-                    Ok(Reply::Ack) => acknowledged |= place >= messages,
+                    Ok(Reply::Ack) => {
+                        acknowledged |= place >= messages;
+                        complete |= place > messages;
+                    }
                     Ok(Reply::Failed(complaint)) => {
                         let index = place.checked_sub(1).filter(|&index| index < messages);
                         errors.push(MessageError {
@@ -142,6 +146,7 @@ impl Connection {
                 }
             }
         }
+        self.link.finished();
         match (&errors[..], batch.expected_generation()) {
             ([], _) if acknowledged && !truncated => Ok(()),
             ([], _) => Err(Error::Unacknowledged),

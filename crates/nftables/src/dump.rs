@@ -6,6 +6,7 @@ use crate::connection::Connection;
 use crate::element::{self, Element};
 use crate::error::{Error, Result};
 use crate::expr::{Expr, InlineSet, Lookup, SetRef};
+use crate::family::Family;
 use crate::kind::{GET_CHAIN, GET_OBJECT, GET_OBJECT_RESET, GET_RULE, GET_SET, GET_SET_ELEM, GET_TABLE};
 use crate::message::Message;
 use crate::object::{self, CounterEntry, ObjectKind};
@@ -37,13 +38,15 @@ pub struct Ruleset {
 }
 
 impl Connection {
-    /// All tables of all families.
+    /// All tables of all families known here.
     pub fn tables(&mut self) -> Result<Vec<TableEntry>> {
         self.collect(
             || Request::dump(GET_TABLE, 0, "listing tables".to_owned()),
             |message, tables| {
                 let (family, attributes) = message.netfilter()?;
-                tables.push(TableEntry::decode(family, attributes)?);
+                if Family::from_wire(family).is_ok() {
+                    tables.push(TableEntry::decode(family, attributes)?);
+                }
                 Ok(())
             },
         )

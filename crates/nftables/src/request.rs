@@ -61,11 +61,13 @@ pub(crate) enum Consistency {
 pub(crate) struct Link {
     pub(crate) socket: Socket,
     sequence: u32,
+    /// Whether answers to an earlier request may still be waiting, because it ended in an error.
+    unfinished: bool,
 }
 
 impl Link {
     pub(crate) fn open(sizes: BufferSizes) -> Result<Self> {
-        Ok(Self { socket: Socket::open(sizes)?, sequence: 0 })
+        Ok(Self { socket: Socket::open(sizes)?, sequence: 0, unfinished: false })
     }
 
     /// Takes `count` sequence numbers and gives the first. Never zero, which notifications carry.
@@ -78,15 +80,22 @@ impl Link {
         first
     }
 
-    /// Takes away what is left of earlier requests, such as a dump that ended in an error.
-    pub(crate) fn drain(&mut self) -> Result<()> {
-        loop {
+    /// Sends a datagram, and before it takes away what is left of earlier requests, such as a dump that ended in an error.
+    /// [`finished`](Self::finished) says that all answers to this one are read.
+    pub(crate) fn send(&mut self, parts: &[IoSlice<'_>]) -> Result<()> {
+        while self.unfinished {
             match self.socket.receive() {
-                Ok(None) => return Ok(()),
+                Ok(None) => self.unfinished = false,
                 Ok(Some(_)) | Err(Error::Overrun) => {}
                 Err(error) => return Err(error),
             }
         }
+        self.unfinished = true;
+        self.socket.send(parts)
+    }
+
+    pub(crate) fn finished(&mut self) {
+        self.unfinished = false;
     }
 
     /// Sends a request and gives each object of the answer to `visit`. Only messages that carry this socket's port and the
@@ -96,7 +105,6 @@ impl Link {
         mut request: Request,
         mut visit: impl FnMut(Message<'_>) -> Result<(), Malformed>,
     ) -> Result<Consistency> {
-        self.drain()?;
         let sequence = self.sequences(1);
         let Request { kind, flags, family, resource, operation, .. } = request;
         if let Some(problem) = request.attributes.take_fault() {
@@ -106,15 +114,14 @@ impl Link {
         message::begin(&mut header, kind, flags, sequence, family, resource);
         let len = (header.len() + request.attributes.bytes.len()) as u32;
         header[..4].copy_from_slice(&len.to_ne_bytes());
-        self.socket.send(&[IoSlice::new(&header), IoSlice::new(&request.attributes.bytes)])?;
+        self.send(&[IoSlice::new(&header), IoSlice::new(&request.attributes.bytes)])?;
 
         let port = self.socket.port();
         let mut consistency = Consistency::Whole;
         loop {
-            if !self.socket.wait(Some(REPLY_BOUND))? {
+            let Some(bytes) = self.socket.receive_within(REPLY_BOUND)? else {
                 return Err(Error::TimedOut { operation, seconds: REPLY_BOUND.as_secs() });
-            }
-            let Some(bytes) = self.socket.receive()? else { continue };
+            };
             for message in message::messages(bytes) {
                 let malformed = |source| Error::Reply { operation: operation.clone(), source };
                 let message = message.map_err(malformed)?;
@@ -126,7 +133,10 @@ impl Link {
                 }
                 match message.reply().map_err(malformed)? {
                     Reply::Noop => {}
-                    Reply::Ack => return Ok(consistency),
+                    Reply::Ack => {
+                        self.unfinished = false;
+                        return Ok(consistency);
+                    }
                     Reply::Failed(complaint) => {
                         let text = complaint.text.map(str::to_owned);
                         return Err(Error::Refused { operation, errno: complaint.errno, text });

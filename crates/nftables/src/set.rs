@@ -183,7 +183,8 @@ pub struct Set {
     pub flags: SetFlags,
     /// What the kernel should prefer.
     pub policy: SetPolicy,
-    /// The most elements it can hold; `None` for no bound.
+    /// The most elements it can hold, beyond which adding gives `ENFILE`; `None` for no bound. With a bound the kernel
+    /// takes a hash table of fixed size for single keys, which is faster to fill and takes its memory at once.
     pub size: Option<u32>,
     /// Comment and more.
     pub userdata: Userdata,

@@ -87,12 +87,26 @@ impl Socket {
 
     /// The next datagram from the kernel that is already here, if any. Datagrams of other senders are passed over.
     pub(crate) fn receive(&mut self) -> Result<Option<&[u8]>> {
+        Ok(self.take()?.map(|len| &self.buffer[..len]))
+    }
+
+    /// The next datagram from the kernel, waiting for it; `None` when `bound` passed first.
+    pub(crate) fn receive_within(&mut self, bound: Duration) -> Result<Option<&[u8]>> {
+        let mut taken = self.take()?;
+        while taken.is_none() && self.wait(Some(bound))? {
+            taken = self.take()?;
+        }
+        Ok(taken.map(|len| &self.buffer[..len]))
+    }
+
+    /// Takes a datagram into the buffer and gives its length.
+    fn take(&mut self) -> Result<Option<usize>> {
         loop {
             match sys::receive(self.fd.as_fd(), &mut self.buffer) {
                 Ok(received) if received.sender != 0 => {}
                 // Can't be told from a loss: what was cut off is gone.
                 Ok(received) if received.truncated => return Err(Error::Overrun),
-                Ok(received) => return Ok(Some(&self.buffer[..received.len])),
+                Ok(received) => return Ok(Some(received.len)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => return Err(Error::Overrun),
                 Err(source) => return Err(Error::Io { operation: "receiving from netfilter", source }),

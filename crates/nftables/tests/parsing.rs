@@ -1,6 +1,7 @@
 //! No bytes make the parsers panic, whatever they are.
 
-use margay_nftables::decode::{self, Attrs};
+use margay_nftables::decode::{self, Attrs, Object};
+use margay_nftables::{Batch, Data, Element, ElementFlags, Family, TableId, Userdata, Value, Verdict};
 use proptest::prelude::*;
 
 /// Runs every parser over what was received.
@@ -93,7 +94,59 @@ proptest! {
     }
 }
 
-/// The generator above does reach the parsers: a table with a name is one.
+fn data() -> impl Strategy<Value = Data> {
+    prop::collection::vec(any::<u8>(), 1..40).prop_map(|bytes| Data::new(&bytes))
+}
+
+fn value() -> impl Strategy<Value = Option<Value>> {
+    prop_oneof![
+        Just(None),
+        data().prop_map(|data| Some(data.into())),
+        prop::sample::select(vec![
+            Verdict::Accept,
+            Verdict::Drop,
+            Verdict::Return,
+            Verdict::jump("chain"),
+            Verdict::goto("another"),
+            Verdict::Other(77),
+        ])
+        .prop_map(|verdict| Some(verdict.into())),
+        "[a-z]{1,9}".prop_map(|name| Some(Value::Object(name))),
+    ]
+}
+
+fn element() -> impl Strategy<Value = Element> {
+    (data(), prop::option::of(data()), 0u32..2, value(), prop::option::of("[a-z]{0,150}")).prop_map(
+        |(key, key_end, flags, value, comment)| {
+            let userdata = comment.map_or(Userdata::new(), |text| Userdata::new().with_comment(&text));
+            Element { key, key_end, flags: ElementFlags(flags), value, userdata, expressions: Vec::new() }
+        },
+    )
+}
+
+proptest! {
+    /// Whatever elements are written, they are read back in order, from as many messages as it takes.
+    #[test]
+    fn elements_survive_the_wire(elements in prop::collection::vec(element(), 0..300), copies in 1usize..8) {
+        let written: Vec<_> = std::iter::repeat_n(&elements, copies).flatten().cloned().collect();
+        let mut batch = Batch::new();
+        batch.add_elements(&TableId::new(Family::Inet, "t"), "s", &written);
+        let mut read = Vec::new();
+        for message in batch.messages() {
+            match decode::object(&message.unwrap()).unwrap() {
+                Object::Elements { table, set, elements } => {
+                    prop_assert_eq!((table.as_str(), set.as_str()), ("t", "s"));
+                    prop_assert!(!elements.is_empty());
+                    read.extend(elements);
+                }
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+        prop_assert_eq!(read, written);
+    }
+}
+
+/// What the tests above build reaches the parsers: a table with a name is one.
 #[test]
 fn a_well_formed_message_is_an_object() {
     assert_eq!(parse_all(&message(10 << 8, &attribute(1, b"t\0"))), 1);

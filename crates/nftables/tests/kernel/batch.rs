@@ -18,6 +18,16 @@ fn messages_are_counted_by_kind() {
     assert_eq!(batch.counts().to_string(), "NEWRULE 1, NEWSET 1, NEWSETELEM 2, DELSETELEM 1");
     assert_eq!((batch.counts().elements_added, batch.counts().elements_deleted), (2, 2));
     assert_eq!((batch.counts().of(MessageKind::NewRule), batch.counts().total()), (1, 5));
+    assert_eq!(
+        batch.describe().collect::<Vec<_>>(),
+        [
+            "add element inet t s",
+            "delete element inet t s",
+            "add set inet t __set%d",
+            "add element inet t __set%d",
+            "add rule inet t c",
+        ]
+    );
     batch.clear();
     assert_eq!((batch.bytes(), batch.counts()), (0, Counts::default()));
 }

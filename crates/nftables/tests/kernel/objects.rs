@@ -80,7 +80,7 @@ fn sets_and_elements() {
         (Set::new("names", FieldType::IFNAME), vec![Element::new(Data::interface("eth0"))]),
         (Set::new("members", member()), vec![Element::new(triple(1, 80)), Element::new(triple(2, 80))]),
         (
-            Set::new("nets", FieldType::IPV4_ADDR).interval(),
+            Set::new("nets", FieldType::IPV4_ADDR).interval().size(1000),
             Element::interval(address(0), address(127))
                 // Touches the one before: the end of one and the beginning of the next have the same key.
                 .chain(Element::interval(address(128), address(255)))
@@ -94,7 +94,7 @@ fn sets_and_elements() {
             Element::interval(six(0), six(15)).chain(Element::interval(six(32), six(32))).collect(),
         ),
         (
-            Set::new("boxes", member()).interval(),
+            Set::new("boxes", member()).interval().size(1000),
             vec![Element::between(triple(0, 80), triple(255, 90)), Element::between(triple(7, 443), triple(7, 443))],
         ),
         (Set::map("marks", FieldType::IPV4_ADDR, FieldType::MARK), vec![Element::new(address(1)).to(Data::host32(7))]),
@@ -162,6 +162,30 @@ fn more_elements_than_a_message_holds() {
         assert_eq!(connection.elements(table, "s").unwrap(), elements);
         commit(connection, |batch| batch.flush_set(table, "s"));
         assert_eq!(connection.elements(table, "s").unwrap(), []);
+    });
+}
+
+/// As one goes on when a program starts: what it would write is compared with what is there.
+#[test]
+fn a_ruleset_is_of_one_moment_and_in_order() {
+    with_table(|connection, table| {
+        let rule = |n: u8| Rule::new().payload(PayloadField::IP_SADDR).eq([10, 0, 0, n]).counter();
+        commit(connection, |batch| {
+            for chain in ["z", "a", "m"] {
+                batch.add_chain(table, &Chain::regular(chain));
+            }
+            for n in 0..9 {
+                batch.add_rule(table, ["a", "m", "z"][usize::from(n) % 3], &rule(n));
+            }
+        });
+        let ruleset = connection.ruleset(table).unwrap().unwrap();
+        assert_eq!(ruleset.generation, connection.generation().unwrap());
+        let chains: Vec<_> = ruleset.chains.iter().map(|entry| entry.chain.name.as_str()).collect();
+        assert_eq!(chains, ["z", "a", "m"]);
+        let read: Vec<_> = ruleset.rules.into_iter().map(|entry| (entry.chain, entry.rule)).collect();
+        let written = [("z", [2, 5, 8]), ("a", [0, 3, 6]), ("m", [1, 4, 7])];
+        let written = written.into_iter().flat_map(|(chain, ns)| ns.map(|n| (chain.to_owned(), rule(n))));
+        assert_eq!(read, written.collect::<Vec<_>>());
     });
 }
 
