@@ -15,17 +15,15 @@ const FAILSAFE_OUT: (&[u16], &[u16]) = (&[179, 2379, 2380, 5473, 6443, 6666, 666
 fn cover(host: &HostEndpoint, node: &Node) -> Option<u8> {
     match host.interface.as_deref() {
         _ if host.node != node.meta.key.name => None,
-        Some(name) if name == uplink(node) => Some(0),
+        Some(UPLINK) => Some(0),
         Some("*") => Some(2),
         Some(_) => None,
         None => node.own_addresses().any(|address| host.expected_ips.contains(&address)).then_some(1),
     }
 }
 
-/// The interface that joins the node to others.
-fn uplink(_node: &Node) -> &str {
-    "eth0"
-}
+/// The interface that joins a node to others (decision 20).
+const UPLINK: &str = "eth0";
 
 /// The host endpoint on the node's uplink (decision 20).
 pub(crate) fn on_uplink<'w>(node: &Node, things: &'w [Thing]) -> Option<(&'w Thing, &'w HostEndpoint)> {

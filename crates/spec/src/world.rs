@@ -122,16 +122,17 @@ impl World {
         if scene.is_neighbour_discovery() {
             return always(Always::NeighbourDiscovery);
         }
-        if direction == Direction::Ingress && node.is_some_and(|node| node.own_addresses().any(|a| a == flow.src)) {
+        let of_own_node = |place| match (place, node) {
+            (Place::Node(other), Some(node)) => other.meta.key == node.meta.key,
+            _ => false,
+        };
+        if direction == Direction::Ingress && of_own_node(self.place(flow.src)) {
             return always(Always::OwnNode);
         }
         let active = self.active(thing, direction, |_| true);
         let end = tiers(&active, true, &scene).unwrap_or_else(|| pod_profile(&thing.key.namespace, &scene));
         // Decision 19.
-        let to_own_node = match (direction, self.place(flow.dst), node) {
-            (Direction::Egress, Place::Node(to), Some(node)) => to.meta.key == node.meta.key,
-            _ => false,
-        };
+        let to_own_node = direction == Direction::Egress && of_own_node(self.place(flow.dst));
         if end.allow && to_own_node && self.settings.endpoint_to_host == EndpointToHost::Drop {
             return Some(End::deny(Attribution::EndpointToHost));
         }
