@@ -58,6 +58,8 @@ impl Identity {
                 ANY_SOURCE_LATER,
                 ("ipv4/conf/all/send_redirects", "0"),
                 ("ipv4/conf/default/send_redirects", "0"),
+                // A bridge's routes may be marked so for a second after it has come up.
+                ("ipv4/conf/default/ignore_routes_with_linkdown", "0"),
                 ("ipv4/ip_forward", "1"),
                 ("ipv6/conf/all/forwarding", "1"),
             ],

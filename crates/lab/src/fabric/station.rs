@@ -7,12 +7,12 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use netlink_packet_route::link::{LinkAttribute, State};
+use netlink_packet_route::link::{LinkAttribute, LinkMessage, State};
 
 use super::error::{Error, Result};
 use super::identity::Identity;
 use super::namespace::{Namespace, file_error};
-use super::object::{Object, Place};
+use super::object::{LOOPBACK, Object, Place};
 use super::rtnetlink::{Request, Session};
 
 /// A namespace and the objects that the fabric has made in it.
@@ -101,44 +101,50 @@ impl Station {
     /// Waits until every interface made here is up and passes packets.
     ///
     /// The end of a veth pair that was set up first, and a bridge, get their carrier and with it their queue from a kernel
-    /// worker (net/core/link_watch.c) a moment after the other end is up; until then they swallow packets silently.
+    /// worker (net/core/link_watch.c) a moment after the other end is up; until then they swallow packets silently. A bridge may
+    /// still look up from before its first port came, and go down once more; when all its ports have been seen up it can't any
+    /// more, so everything must be seen up twice.
     pub(super) fn await_links_here(&self) -> Result<()> {
         const DEADLINE: Duration = Duration::from_secs(10);
         let has_port = self.installed.iter().any(|object| matches!(object, Object::Veth { bridge: Some(_), .. }));
-        let mut down: BTreeMap<u32, &str> = BTreeMap::new();
+        let mut links: BTreeMap<u32, &str> = BTreeMap::new();
         for object in &self.installed {
             match object {
-                Object::Veth { index, name, .. } => drop(down.insert(*index, name)),
-                Object::Bridge { index, name, .. } if has_port => drop(down.insert(*index, name)),
+                Object::Veth { index, name, .. } => drop(links.insert(*index, name)),
+                Object::Bridge { index, name, .. } if has_port => drop(links.insert(*index, name)),
                 _ => {}
             }
         }
-        if down.is_empty() {
+        if links.is_empty() {
             return Ok(());
         }
         self.namespace.join()?;
         let session = Session::open(self.namespace.label())?;
-        let start = Instant::now();
-        loop {
-            for link in session.links()? {
-                if link.attributes.contains(&LinkAttribute::OperState(State::Up)) {
-                    down.remove(&link.header.index);
-                }
+        let (start, mut seen_up) = (Instant::now(), 0);
+        while seen_up < 2 {
+            let up: HashSet<u32> = session.links()?.iter().filter(|link| is_up(link)).map(|l| l.header.index).collect();
+            let down = || links.iter().filter(|(index, _)| !up.contains(index));
+            if down().next().is_none() {
+                seen_up += 1;
+                continue;
             }
-            if down.is_empty() {
-                // A request that takes the kernel's routing lock: the worker, which holds it, has finished too.
-                return session.run(&[Request::up(super::object::LOOPBACK)]);
-            }
+            seen_up = 0;
             if start.elapsed() > DEADLINE {
                 return Err(Error::NotUp {
-                    interfaces: down.into_values().map(str::to_owned).collect(),
+                    interfaces: down().map(|(_, name)| (*name).to_owned()).collect(),
                     namespace: self.namespace.label().into(),
                     seconds: DEADLINE.as_secs(),
                 });
             }
             thread::sleep(Duration::from_micros(200));
         }
+        // A request that takes the kernel's routing lock: the worker, which held it when the last link came up, is through.
+        session.run(&[Request::up(LOOPBACK)])
     }
+}
+
+fn is_up(link: &LinkMessage) -> bool {
+    link.attributes.contains(&LinkAttribute::OperState(State::Up))
 }
 
 /// Writes a setting of the calling thread's network namespace. A kernel without IPv6 or br_netfilter lacks the file: then

@@ -83,7 +83,8 @@ pub struct Outcome {
     pub replied: Option<bool>,
 }
 
-/// Sends probes and observes them. Keeps its sockets between measurements, so use one for many.
+/// Sends probes and observes them. Keeps its sockets between measurements, so use one for many; they keep their namespaces
+/// alive until the next measurement on a fabric without these, or until this value is dropped.
 #[derive(Debug, Default)]
 pub struct Prober {
     sockets: Sockets,
