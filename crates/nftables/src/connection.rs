@@ -18,8 +18,8 @@ const SUBSYSTEM: u16 = libc::NFNL_SUBSYS_NFTABLES as u16;
 
 /// A connection to nf_tables of the network namespace that the thread was in when it was opened.
 ///
-/// Reading needs no privilege in most kernels; changing needs `CAP_NET_ADMIN` in the user namespace that owns the network
-/// namespace.
+/// Reading and changing need `CAP_NET_ADMIN` in the user namespace that owns the network namespace; without it every
+/// request gives `EPERM`.
 #[derive(Debug)]
 pub struct Connection {
     pub(crate) link: Link,

@@ -119,7 +119,11 @@ pub struct Errno(pub i32);
 
 impl fmt::Display for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        io::Error::from_raw_os_error(self.0).fmt(f)
+        io::Error::from_raw_os_error(self.0).fmt(f)?;
+        match self.0 {
+            libc::EPERM => f.write_str("; netfilter asks for CAP_NET_ADMIN in the network namespace"),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -105,6 +105,22 @@ impl FieldType {
     pub const IFNAME: Self = Self { id: 41, len: 16 };
 }
 
+/// The userdata entries in which nft keeps the byte order of a set's key and data.
+const KEY_BYTE_ORDER: u8 = 0;
+const DATA_BYTE_ORDER: u8 = 1;
+/// nft's number of host byte order.
+const HOST_ORDER: u32 = 1;
+
+/// With a note for nft where a type is in host byte order: it takes values for network byte order otherwise, and shows
+/// them turned round, interface names even as empty. The kernel does not look at it.
+fn note_byte_order(userdata: Userdata, entry: u8, type_id: u32) -> Userdata {
+    // mark, iface_index, realm, uid, gid, ct_state, ct_status, devgroup, fib_addrtype, ifname
+    match type_id {
+        19 | 20 | 22 | 24..=26 | 28 | 35 | 38 | 41 => userdata.with(entry, &HOST_ORDER.to_ne_bytes()),
+        _ => userdata,
+    }
+}
+
 /// The key of a set: one field, or several concatenated.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SetKey {
@@ -193,20 +209,32 @@ pub struct Set {
 impl Set {
     /// A set of single keys.
     pub fn new(name: impl Into<String>, key: impl Into<SetKey>) -> Self {
+        let key = key.into();
+        let userdata = match key.fields[..] {
+            [_] => note_byte_order(Userdata::new(), KEY_BYTE_ORDER, key.type_id),
+            // Of concatenated fields nft knows it by their types.
+            _ => Userdata::new(),
+        };
         Self {
             name: name.into(),
-            key: key.into(),
+            key,
             data: None,
             flags: SetFlags::NONE,
             policy: SetPolicy::Performance,
             size: None,
-            userdata: Userdata::new(),
+            userdata,
         }
     }
 
     /// A map.
     pub fn map(name: impl Into<String>, key: impl Into<SetKey>, data: impl Into<MapData>) -> Self {
-        Self { data: Some(data.into()), ..Self::new(name, key) }
+        let mut map = Self::new(name, key);
+        let data = data.into();
+        if let MapData::Value { type_id, .. } = data {
+            map.userdata = note_byte_order(map.userdata, DATA_BYTE_ORDER, type_id);
+        }
+        map.data = Some(data);
+        map
     }
 
     /// A map from keys to verdicts.

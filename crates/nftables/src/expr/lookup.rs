@@ -68,9 +68,10 @@ impl InlineSet {
 
     /// As a set of its own, to be made just before the rule.
     pub(crate) fn to_set(&self) -> Set {
-        let name = if self.data.is_some() { Self::MAP_NAME } else { Self::NAME };
-        let mut set = Set::new(name, self.key.clone());
-        set.data = self.data;
+        let mut set = match self.data {
+            Some(data) => Set::map(Self::MAP_NAME, self.key.clone(), data),
+            None => Set::new(Self::NAME, self.key.clone()),
+        };
         set.flags = SetFlags::ANONYMOUS | SetFlags::CONSTANT;
         if self.interval { set.interval() } else { set }
     }

@@ -3,6 +3,7 @@
 use crate::namespace::{commit, with_namespace, with_table};
 use margay_nftables::expr::PayloadField;
 use margay_nftables::*;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[test]
 fn messages_are_counted_by_kind() {
@@ -55,6 +56,66 @@ fn a_commit_fails_when_the_ruleset_changed() {
         batch.expect_generation(connection.generation().unwrap());
         connection.commit(&mut batch).unwrap();
         assert_eq!(connection.chains(table).unwrap().len(), 2);
+    });
+}
+
+/// Whatever a reader sees is of one moment: each commit adds a chain and a set, so there are always as many of both.
+#[test]
+fn reading_while_others_commit() {
+    with_table(|reader, table| {
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // A thread begins in the network namespace of the one that made it.
+                let mut writer = Connection::open().unwrap();
+                for n in 0..300 {
+                    commit(&mut writer, |batch| {
+                        batch.add_chain(table, &Chain::regular(format!("chain{n}")));
+                        batch.add_set(table, &Set::new(format!("set{n}"), FieldType::MARK));
+                    });
+                }
+                done.store(true, Ordering::Release);
+            });
+            loop {
+                let last = done.load(Ordering::Acquire);
+                match reader.ruleset(table) {
+                    Ok(ruleset) => {
+                        let ruleset = ruleset.unwrap();
+                        assert_eq!(ruleset.chains.len(), ruleset.sets.len());
+                        assert!(!last || ruleset.chains.len() == 300);
+                    }
+                    Err(error) => assert!(!last && matches!(error, Error::Unstable { .. }), "{error}"),
+                }
+                if last {
+                    break;
+                }
+            }
+        });
+    });
+}
+
+/// A table, or a set, gives way to another one of the same name within one batch.
+#[test]
+fn things_are_replaced_in_one_batch() {
+    with_table(|connection, table| {
+        let fill = |batch: &mut Batch, field, key: Data| {
+            batch.add_set(table, &Set::new("s", field));
+            batch.add_elements(table, "s", [Element::new(key)]);
+        };
+        commit(connection, |batch| fill(batch, FieldType::IPV4_ADDR, [10, 0, 0, 1].into()));
+        commit(connection, |batch| {
+            batch.delete_set(table, "s");
+            fill(batch, FieldType::INET_SERVICE, Data::be16(80));
+        });
+        assert_eq!(connection.elements(table, "s").unwrap(), [Element::new(Data::be16(80))]);
+        // Whether or not the table is there: added, so that it can be deleted, and made anew.
+        commit(connection, |batch| {
+            batch.add_table(table, &Table::default());
+            batch.delete_table(table);
+            batch.add_table(table, &Table::default());
+            fill(batch, FieldType::MARK, Data::host32(7));
+        });
+        assert_eq!(connection.elements(table, "s").unwrap(), [Element::new(Data::host32(7))]);
     });
 }
 
