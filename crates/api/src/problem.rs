@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Something to tell the author of a resource: where it is, what is wrong, which rule it breaks and how to mend it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Problem {
     /// How bad it is.
     pub severity: Severity,

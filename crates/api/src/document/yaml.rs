@@ -1,4 +1,4 @@
-use super::{Entry, Limits, Node, Position, Span, SyntaxError, Value, scalar};
+use super::{Entry, Limits, Node, Position, Span, SyntaxError, Value, lines, scalar};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Tag};
 use smol_str::SmolStr;
 use std::borrow::Cow;
@@ -12,7 +12,7 @@ pub(super) fn parse(chunk: &str, line: u32, limits: &Limits, found: &mut VecDequ
         let step = match event {
             Ok((Event::StreamEnd, _)) => return,
             Ok((event, span)) => builder.take(event, span),
-            Err(error) => Err(builder.scan_error(&error)),
+            Err(error) => Err(builder.scan_error(&error, chunk)),
         };
         match step {
             Ok(None) => {}
@@ -76,8 +76,14 @@ impl<'l> Builder<'l> {
         }
     }
 
-    fn scan_error(&self, error: &ScanError) -> SyntaxError {
-        SyntaxError { message: format!("this is no YAML: {}", error.info()), position: self.position(error.marker()) }
+    /// The parser counts one line too many where the text ends too soon.
+    fn scan_error(&self, error: &ScanError, chunk: &str) -> SyntaxError {
+        let mut position = self.position(error.marker());
+        if let Some((index, (_, last))) = lines(chunk).enumerate().last() {
+            let end = Marker::new(0, index + 1, last.chars().count());
+            position = position.min(self.position(&end));
+        }
+        SyntaxError { message: format!("this is no YAML: {}", error.info()), position }
     }
 
     /// Takes one event; gives the document that it ends.
@@ -124,7 +130,7 @@ impl<'l> Builder<'l> {
 
     fn scalar(
         &mut self,
-        text: &Cow<'_, str>,
+        text: &str,
         style: ScalarStyle,
         anchor: usize,
         tag: Option<Cow<'_, Tag>>,
