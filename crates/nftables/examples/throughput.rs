@@ -1,4 +1,5 @@
-//! Times what a node's rules cost: a full load, one element, one rule. Runs in a network namespace of its own; needs root.
+//! Times what a node's rules cost: a full load, one element, one rule. Runs in a network namespace of its own; needs
+//! root.
 //!
 //! ```text
 //! cargo run --release -p margay-nftables --example throughput

@@ -1,8 +1,8 @@
 //! Netlink attributes: type, length, value, padded to four bytes. A [`Writer`] for what we send, [`Attrs`] for what
 //! comes back.
 //!
-//! An attribute's length is 16 bits and holds its four-byte header, so a value has at most 65,531 bytes. nf_tables writes
-//! its integers in network byte order.
+//! An attribute's length is 16 bits and holds its four-byte header, so a value has at most 65,531 bytes. nf_tables
+//! writes its integers in network byte order.
 
 /// Why bytes are not what they should be: names the thing that was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

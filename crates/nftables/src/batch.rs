@@ -55,8 +55,8 @@ impl fmt::Display for Counts {
 /// fails: what can't be written (a name with a zero byte, a rule beyond 64 KiB) is reported by the commit, which then
 /// sends nothing.
 ///
-/// To add is to make sure that something is there: a table, chain, set, counter or element that is there already with the
-/// same content is no error. To delete what is not there is one (`ENOENT`).
+/// To add is to make sure that something is there: a table, chain, set, counter or element that is there already with
+/// the same content is no error. To delete what is not there is one (`ENOENT`).
 #[derive(Debug, Default)]
 pub struct Batch {
     out: Writer,
@@ -94,8 +94,8 @@ impl Batch {
         self.out.bytes.len()
     }
 
-    /// Its messages as they will be sent, to look at with [`decode::object`](crate::decode::object). Sequence numbers are set by
-    /// the commit.
+    /// Its messages as they will be sent, to look at with [`decode::object`](crate::decode::object). Sequence numbers
+    /// are set by the commit.
     pub fn messages(&self) -> Messages<'_> {
         message::messages(&self.out.bytes)
     }
@@ -110,8 +110,9 @@ impl Batch {
         self.counts
     }
 
-    /// Only commit when the ruleset is still of this generation; see [`Connection::generation`](crate::Connection::generation).
-    /// Else the commit gives [`Error::Stale`](crate::Error::Stale).
+    /// Only commit when the ruleset is still of this generation; see
+    /// [`Connection::generation`](crate::Connection::generation). Else the commit gives
+    /// [`Error::Stale`](crate::Error::Stale).
     pub fn expect_generation(&mut self, generation: u32) {
         self.generation = Some(generation);
     }
@@ -131,7 +132,8 @@ impl Batch {
         self.message(MessageKind::NewChain, CREATE, table, |out| chain.encode(table.family, &table.name, out));
     }
 
-    /// Deletes a chain, which must be empty and not referred to; within a batch, [`flush_chain`](Self::flush_chain) first.
+    /// Deletes a chain, which must be empty and not referred to; within a batch, [`flush_chain`](Self::flush_chain)
+    /// first.
     pub fn delete_chain(&mut self, table: &TableId, name: &str) {
         self.message(MessageKind::DelChain, 0, table, |out| chain::name(&table.name, name, out));
     }
@@ -181,8 +183,8 @@ impl Batch {
     /// Adds elements to a set or map, in as many messages as they need. An element that is there already is no error,
     /// unless it is mapped to something else (`EEXIST`). Without elements, nothing is written.
     ///
-    /// The two elements of an interval must stand one right after the other, as [`Element::interval`] and [`Element::sort`]
-    /// have them.
+    /// The two elements of an interval must stand one right after the other, as [`Element::interval`] and
+    /// [`Element::sort`] have them.
     pub fn add_elements<'a>(
         &mut self,
         table: &TableId,

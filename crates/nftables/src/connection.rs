@@ -50,7 +50,8 @@ impl Connection {
         self.link.socket.send_limit()
     }
 
-    /// The port of the socket, by which a [`Monitor`](crate::Monitor) tells this connection's commits from those of others.
+    /// The port of the socket, by which a [`Monitor`](crate::Monitor) tells this connection's commits from those of
+    /// others.
     pub fn port(&self) -> u32 {
         self.link.socket.port()
     }
@@ -94,9 +95,10 @@ impl Connection {
         Ok(Committed { counts, bytes })
     }
 
-    /// Reads the kernel's answers to a batch. They are all in the receive buffer when the system call that sent the batch
-    /// returns (`nfnetlink_rcv_batch` runs within it): complaints about the whole first, then those about messages and the
-    /// acknowledgement of the last message, then, in newer kernels and only after success, that of the end.
+    /// Reads the kernel's answers to a batch. They are all in the receive buffer when the system call that sent the
+    /// batch returns (`nfnetlink_rcv_batch` runs within it): complaints about the whole first, then those about
+    /// messages and the acknowledgement of the last message, then, in newer kernels and only after success, that of the
+    /// end.
     fn outcome(&mut self, batch: &Batch, first: u32, messages: usize) -> Result<()> {
         let port = self.link.socket.port();
         let mut acknowledged = false;

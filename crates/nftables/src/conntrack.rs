@@ -107,8 +107,8 @@ pub struct Connection {
     pub mark: u32,
     /// Its zone; zero is the default one.
     pub zone: u16,
-    /// The number that identifies it together with its tuple, so that another one with the same tuple is not mistaken for
-    /// it. Zero when the kernel gave none.
+    /// The number that identifies it together with its tuple, so that another one with the same tuple is not mistaken
+    /// for it. Zero when the kernel gave none.
     pub id: u32,
     /// Seconds until it expires; zero when the kernel gave none.
     pub timeout: u32,

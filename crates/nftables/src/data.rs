@@ -6,6 +6,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const VALUE: u16 = 1;
+/// Bytes of an interface name with its closing zero.
+const IFNAMSIZ: usize = 16;
 
 /// A value: the key or data of a set element, or what an expression compares with. At most 64 bytes in the kernel.
 ///
@@ -40,19 +42,19 @@ impl Data {
         Self::new(&value.to_ne_bytes())
     }
 
-    /// An interface name, as `iifname` and `oifname` hold it: 16 bytes, filled with zeroes. A name beyond 15 bytes, which no
-    /// interface can have, is longer and so equals none.
+    /// An interface name, as `iifname` and `oifname` hold it: 16 bytes, filled with zeroes. Of a name beyond 15 bytes,
+    /// which no interface can have, 16 stay, and so it equals none.
     pub fn interface(name: &str) -> Self {
-        let mut data = Self::new(name.as_bytes());
-        if data.0.len() < 16 {
-            data.0.resize(16, 0);
-        }
+        let mut data = Self::interface_prefix(name);
+        data.0.resize(IFNAMSIZ, 0);
         data
     }
 
-    /// The beginning of an interface name without filling, to compare with as many bytes of `iifname` (the `cali*` of nft).
+    /// The beginning of an interface name without filling, to compare with as many bytes of `iifname` (the `cali*` of
+    /// nft). Not empty; beyond 15 bytes it equals none, as in [`interface`](Self::interface).
     pub fn interface_prefix(prefix: &str) -> Self {
-        Self::new(prefix.as_bytes())
+        let bytes = prefix.as_bytes();
+        Self::new(&bytes[..bytes.len().min(IFNAMSIZ)])
     }
 
     /// Fields one after another, each filled to four bytes, as a concatenated key holds them.
@@ -162,5 +164,6 @@ mod tests {
         let key = Data::concat(&[Data::from([10, 0, 0, 1]), Data::from(6), Data::be16(80)]);
         assert_eq!(key.to_string(), "0x0a0000010600000000500000");
         assert_eq!(Data::interface("eth0").bytes(), b"eth0\0\0\0\0\0\0\0\0\0\0\0\0");
+        assert_eq!(Data::interface("no-interface-is-so-long").bytes(), b"no-interface-is-");
     }
 }

@@ -1,4 +1,5 @@
-//! Pure parsing: bytes in, values or [`Malformed`] out, without a socket. For fuzzing, and for reading recorded messages.
+//! Pure parsing: bytes in, values or [`Malformed`] out, without a socket. For fuzzing, and for reading recorded
+//! messages.
 
 pub use crate::attr::{Attr, Attrs, Malformed};
 pub use crate::message::{Message, Messages, messages};

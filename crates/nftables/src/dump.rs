@@ -141,8 +141,8 @@ impl Connection {
         found.pop().ok_or(Error::Reply { operation, source })
     }
 
-    /// A table with all it holds, as of one generation; `None` when it is not there. Reads again while others change the
-    /// ruleset, and gives up with [`Error::Unstable`] after ten times.
+    /// A table with all it holds, as of one generation; `None` when it is not there. Reads again while others change
+    /// the ruleset, and gives up with [`Error::Unstable`] after ten times.
     pub fn ruleset(&mut self, table: &TableId) -> Result<Option<Ruleset>> {
         for _ in 0..ATTEMPTS {
             let generation = self.generation()?;

@@ -115,9 +115,10 @@ impl Element {
         self
     }
 
-    /// Places elements in one order, whatever order the kernel gave them in: by key, and where an interval ends just before
-    /// another begins, the end first. So the two elements of an interval stand one right after the other, which is how the
-    /// kernel wants them when they are added or deleted (seen on 6.18, whose `nft_set_rbtree` refuses another order with `ENOENT`).
+    /// Places elements in one order, whatever order the kernel gave them in: by key, and where an interval ends just
+    /// before another begins, the end first. So the two elements of an interval stand one right after the other, which
+    /// is how the kernel wants them when they are added or deleted (seen on 6.18, whose `nft_set_rbtree` refuses
+    /// another order with `ENOENT`).
     pub fn sort(elements: &mut [Self]) {
         fn order(element: &Element) -> (&Data, bool, &Option<Data>, &Option<Value>) {
             (&element.key, !element.flags.contains(ElementFlags::INTERVAL_END), &element.key_end, &element.value)

@@ -48,8 +48,8 @@ pub enum Error {
     /// The kernel refused the transaction; nothing of it is in force.
     #[error(transparent)]
     Rejected(Rejection),
-    /// The ruleset is of another generation than [`Batch::expect_generation`](crate::Batch::expect_generation) said: someone
-    /// changed it since it was read. Nothing was applied.
+    /// The ruleset is of another generation than [`Batch::expect_generation`](crate::Batch::expect_generation) said:
+    /// someone changed it since it was read. Nothing was applied.
     #[error("the ruleset changed since generation {expected} was read; read it again")]
     Stale {
         /// The generation expected.
@@ -85,7 +85,8 @@ pub enum Error {
         /// What is wrong with the reply.
         source: Malformed,
     },
-    /// No reply came within the bound that keeps a request from hanging; the kernel answers at once, so this is a fault.
+    /// No reply came within the bound that keeps a request from hanging; the kernel answers at once, so this is a
+    /// fault.
     #[error("{operation}: no reply from the kernel within {seconds} s")]
     TimedOut {
         /// What was asked.

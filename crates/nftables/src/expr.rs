@@ -1,14 +1,14 @@
 //! Expressions: what rules are made of. Each loads something into a register, compares, looks up, or acts.
 //!
-//! Each type here is one expression of the kernel with its parameters, written and read by the same module. An expression
-//! that this crate does not know, or that has a parameter it does not know, is kept as [`Unknown`]: it is never lost, and it
-//! is equal to nothing this crate can write.
+//! Each type here is one expression of the kernel with its parameters, written and read by the same module. An
+//! expression that this crate does not know, or that has a parameter it does not know, is kept as [`Unknown`]: it is
+//! never lost, and it is equal to nothing this crate can write.
 //!
 //! # Building
 //!
-//! [`Rule`](crate::Rule) has a method for each common step. They work with the first register, which is all a rule needs
-//! that tests one thing at a time; [`Rule::load`](crate::Rule::load) places several fields one after another for a
-//! concatenated key.
+//! [`Rule`](crate::Rule) has a method for each common step. They work with the first register, which is all a rule
+//! needs that tests one thing at a time; [`Rule::load`](crate::Rule::load) places several fields one after another for
+//! a concatenated key.
 //!
 //! ```
 //! use margay_nftables::expr::{Load, MetaKey, PayloadField};
@@ -187,7 +187,8 @@ impl Expr {
         let parameters = data.map_or(&[][..], |data| data.value);
         Ok(match Self::decode_parameters(name, Attrs::new(parameters)) {
             Ok(Some(expression)) => expression,
-            // Kept, so that it is seen to differ. Where an attribute does not fit its message, it comes back as it was too.
+            // Kept, so that it is seen to differ. Where an attribute does not fit its message, it comes back as it was
+            // too.
             Ok(None) | Err(_) => Self::Unknown(Unknown { name: name.to_owned(), attributes: parameters.to_vec() }),
         })
     }

@@ -1,15 +1,16 @@
-//! nf_tables by netlink: tables, chains, sets, maps, rules, batches, extended acknowledgements, dumps, notifications; and
-//! beside it NFLOG and connection tracking.
+//! nf_tables by netlink: tables, chains, sets, maps, rules, batches, extended acknowledgements, dumps, notifications;
+//! and beside it NFLOG and connection tracking.
 //!
-//! This crate owns the netlink protocol of netfilter: how objects are written, how the kernel's answers are read, what its
-//! errors mean. It never runs a command, never needs an async runtime, and never knows what the rules are for: policies,
-//! clusters and pods are not its words.
+//! This crate owns the netlink protocol of netfilter: how objects are written, how the kernel's answers are read, what
+//! its errors mean. It never runs a command, never needs an async runtime, and never knows what the rules are for:
+//! policies, clusters and pods are not its words.
 //!
 //! - A [`Connection`] speaks to nf_tables of the network namespace that the thread was in when it was opened.
 //! - A [`Batch`] gathers changes; [`Connection::commit`] makes them all at once or not at all, and an error names the
 //!   message, the object in words, and where in it the kernel saw the mistake.
-//! - [`Connection::ruleset`] reads a table with all it holds, as of one generation, into the same types: what was written
-//!   compares equal to what is read, so that a program can start on a host that is already programmed and write nothing.
+//! - [`Connection::ruleset`] reads a table with all it holds, as of one generation, into the same types: what was
+//!   written compares equal to what is read, so that a program can start on a host that is already programmed and write
+//!   nothing.
 //! - A [`Monitor`] tells who changed what.
 //! - [`nflog`] and [`conntrack`] read logged packets and connections.
 //! - [`decode`] has all parsing as pure functions over bytes.
@@ -56,15 +57,15 @@
 //!
 //! # What compares equal
 //!
-//! Registers are slots of four bytes whichever numbering the kernel uses; elements are sorted; sets that stand in rules are
-//! put back into them; flags that the kernel derives are left out. Counters and other state are taken off by
+//! Registers are slots of four bytes whichever numbering the kernel uses; elements are sorted; sets that stand in rules
+//! are put back into them; flags that the kernel derives are left out. Counters and other state are taken off by
 //! [`Rule::without_state`]. An expression not known here is kept as [`expr::Unknown`] and equals nothing that can be
 //! written.
 //!
 //! # Trust
 //!
-//! Replies are taken from the kernel only (port zero), and only those with this socket's port and the number of its request.
-//! Every length in them is checked; no reply can make this crate panic or read without bound.
+//! Replies are taken from the kernel only (port zero), and only those with this socket's port and the number of its
+//! request. Every length in them is checked; no reply can make this crate panic or read without bound.
 
 mod attr;
 mod batch;

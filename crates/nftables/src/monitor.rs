@@ -19,7 +19,8 @@ const PROCESS_NAME: u16 = 3;
 /// One notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// An object changed. All changes of one commit come one after another, and then its [`Generation`](Self::Generation).
+    /// An object changed. All changes of one commit come one after another, and then its
+    /// [`Generation`](Self::Generation).
     Changed(Change),
     /// A commit is complete.
     Generation(Generation),
@@ -120,8 +121,8 @@ impl Monitor {
         Ok(Self { socket })
     }
 
-    /// Adds what has happened since the last time to `events`, and gives how many there are of it. With nothing there, waits
-    /// for something: for at most `bound`, or without a bound.
+    /// Adds what has happened since the last time to `events`, and gives how many there are of it. With nothing there,
+    /// waits for something: for at most `bound`, or without a bound.
     pub fn read(&mut self, events: &mut Vec<Event>, bound: Option<Duration>) -> Result<usize> {
         let before = events.len();
         if self.socket.wait(bound)? {

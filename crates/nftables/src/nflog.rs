@@ -137,8 +137,8 @@ impl Nflog {
         Ok(Self { link, expected: None })
     }
 
-    /// Gives what was logged since the last time to `visit`. With nothing there, waits for something: for at most `bound`, or
-    /// without a bound.
+    /// Gives what was logged since the last time to `visit`. With nothing there, waits for something: for at most
+    /// `bound`, or without a bound.
     pub fn read(&mut self, bound: Option<Duration>, mut visit: impl FnMut(&Packet<'_>)) -> Result<NflogRead> {
         let mut read = NflogRead::default();
         let mut overflow = false;

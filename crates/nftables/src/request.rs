@@ -80,8 +80,8 @@ impl Link {
         first
     }
 
-    /// Sends a datagram, and before it takes away what is left of earlier requests, such as a dump that ended in an error.
-    /// [`finished`](Self::finished) says that all answers to this one are read.
+    /// Sends a datagram, and before it takes away what is left of earlier requests, such as a dump that ended in an
+    /// error. [`finished`](Self::finished) says that all answers to this one are read.
     pub(crate) fn send(&mut self, parts: &[IoSlice<'_>]) -> Result<()> {
         while self.unfinished {
             match self.socket.receive() {
@@ -98,8 +98,8 @@ impl Link {
         self.unfinished = false;
     }
 
-    /// Sends a request and gives each object of the answer to `visit`. Only messages that carry this socket's port and the
-    /// request's number count.
+    /// Sends a request and gives each object of the answer to `visit`. Only messages that carry this socket's port and
+    /// the request's number count.
     pub(crate) fn exchange(
         &mut self,
         mut request: Request,

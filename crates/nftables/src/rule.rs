@@ -34,7 +34,8 @@ impl Rule {
         self
     }
 
-    /// The rule as it was written: counters at nothing. What is read back compares equal to what was written after this.
+    /// The rule as it was written: counters at nothing. What is read back compares equal to what was written after
+    /// this.
     #[must_use]
     pub fn without_state(mut self) -> Self {
         self.expressions.iter_mut().for_each(Expr::forget_state);

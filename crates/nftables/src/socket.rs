@@ -25,7 +25,8 @@ impl Default for BufferSizes {
 
 /// The bookkeeping that the kernel subtracts from the send buffer before it takes a message (`netlink_sendmsg`).
 const SEND_OVERHEAD: usize = 32;
-/// The kernel's dumps come in parts of at most 32 KiB; notifications of one object are smaller than an attribute can say.
+/// The kernel's dumps come in parts of at most 32 KiB; notifications of one object are smaller than an attribute can
+/// say.
 const RECEIVE_BYTES: usize = 128 << 10;
 
 #[derive(Debug)]

@@ -7,8 +7,8 @@ const COMMENT: u8 = 0;
 /// Where nft keeps the comment of a set.
 const SET_COMMENT: u8 = 7;
 
-/// Bytes kept beside an object: entries of type, length and value, one byte each for type and length. At most 256 bytes in
-/// all, which the kernel checks.
+/// Bytes kept beside an object: entries of type, length and value, one byte each for type and length. At most 256 bytes
+/// in all, which the kernel checks.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Userdata(Vec<u8>);
 
@@ -65,8 +65,8 @@ impl Userdata {
         self.text(SET_COMMENT)
     }
 
-    /// With a comment for a table, chain, rule, element or named object. nft shows at most 127 bytes; what goes beyond is cut
-    /// off at a character.
+    /// With a comment for a table, chain, rule, element or named object. nft shows at most 127 bytes; what goes beyond
+    /// is cut off at a character.
     #[must_use]
     pub fn with_comment(self, text: &str) -> Self {
         self.with_text(COMMENT, text)

@@ -29,8 +29,8 @@ wire_flags! {
     }
 }
 
-/// `NF_NAT_RANGE_MAP_IPS` and `NF_NAT_RANGE_PROTO_SPECIFIED`: the kernel sets them by itself when registers for them are
-/// given, and shows them.
+/// `NF_NAT_RANGE_MAP_IPS` and `NF_NAT_RANGE_PROTO_SPECIFIED`: the kernel sets them by itself when registers for them
+/// are given, and shows them.
 const IMPLIED: NatFlags = NatFlags(3);
 
 /// Where the first and the last address or port is.

@@ -3,11 +3,11 @@
 use crate::attr::{Attr, Malformed, Writer};
 use std::fmt;
 
-/// A place in the 64 bytes in which expressions pass values to each other: one of sixteen slots of four bytes. A longer value
-/// takes the slots after it too.
+/// A place in the 64 bytes in which expressions pass values to each other: one of sixteen slots of four bytes. A longer
+/// value takes the slots after it too.
 ///
-/// The kernel also has an older numbering with four registers of sixteen bytes and prefers it when it answers. Both name the
-/// same bytes, so here only slots exist.
+/// The kernel also has an older numbering with four registers of sixteen bytes and prefers it when it answers. Both
+/// name the same bytes, so here only slots exist.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reg(u8);
 

@@ -59,8 +59,8 @@ pub(super) fn set_option(fd: BorrowedFd<'_>, level: i32, option: i32, value: i32
 pub(super) fn get_option(fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<i32> {
     let mut value: libc::c_int = 0;
     let mut len = size_of::<libc::c_int>() as libc::socklen_t;
-    // SAFETY: both pointers are to locals that live through the call; the kernel writes at most `len` bytes, the size of
-    // `value`.
+    // SAFETY: both pointers are to locals that live through the call; the kernel writes at most `len` bytes, the size
+    // of `value`.
     check(unsafe { libc::getsockopt(fd.as_raw_fd(), level, option, (&raw mut value).cast(), &raw mut len) })?;
     Ok(value)
 }
