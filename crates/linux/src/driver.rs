@@ -9,6 +9,9 @@ use margay_nftables::conntrack::Conntrack;
 use margay_nftables::{Connection, Counts, Error, Monitor};
 use margay_policy::{Changes, Plan};
 
+/// How often a resync reads again where others change the ruleset meanwhile.
+const ATTEMPTS: u32 = 3;
+
 /// Programs one `inet margay` table in the network namespace that the thread was in when it was made.
 ///
 /// Every change of the Plan is one transaction: it is in force whole or not at all. Membership changes are messages about set elements alone.
@@ -24,6 +27,8 @@ pub struct LinuxDriver {
     events: Vec<Event>,
     written: Counts,
     transactions: u64,
+    /// The largest transaction to try, in bytes, where that is less than what the kernel takes.
+    limit: Option<usize>,
 }
 
 impl LinuxDriver {
@@ -44,12 +49,18 @@ impl LinuxDriver {
             events: Vec::new(),
             written: Counts::default(),
             transactions: 0,
+            limit: None,
         })
     }
 
     /// What the last transaction consisted of, by kind of message; and how many there were so far.
     pub fn written(&self) -> (Counts, u64) {
         (self.written, self.transactions)
+    }
+
+    /// Refuses transactions of more bytes than this, as the kernel refuses those that exceed its send buffer.
+    pub fn limit_transactions(&mut self, bytes: Option<usize>) {
+        self.limit = bytes;
     }
 
     /// Other settings; in force from the next [`Driver::resync`] on.
@@ -73,17 +84,8 @@ impl LinuxDriver {
     }
 
     fn commit(&mut self, plan: &Plan, changed: bool) {
-        let outcome = if self.transaction.batch.is_empty() {
-            Ok(None)
-        } else {
-            self.connection.commit(&mut self.transaction.batch).map(Some)
-        };
-        match outcome {
-            Ok(committed) => {
-                if let Some(committed) = committed {
-                    self.written = committed.counts;
-                    self.transactions += 1;
-                }
+        match self.write() {
+            Ok(()) => {
                 self.events.push(Event::Applied { object: Object::All, revision: plan.revision });
                 if changed {
                     self.cut(plan);
@@ -95,6 +97,20 @@ impl LinuxDriver {
             }
         }
         self.transaction.clear();
+    }
+
+    /// Sends the transaction, if there is anything in it.
+    fn write(&mut self) -> Result<(), Error> {
+        let batch = &mut self.transaction.batch;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        if let Some(limit) = self.limit.filter(|limit| batch.bytes() > *limit) {
+            return Err(Error::TransactionTooLarge { bytes: batch.bytes(), messages: batch.counts().total(), limit });
+        }
+        self.written = self.connection.commit(batch)?.counts;
+        self.transactions += 1;
+        Ok(())
     }
 
     fn failed(&mut self, doing: &str, error: &Error) {
@@ -137,28 +153,22 @@ impl Driver for LinuxDriver {
     fn resync(&mut self, plan: &Plan, _object: Option<&Object>) {
         let (mut desired, mirror) = self.desired(plan);
         // A foreign change between reading and writing shows in the generation: read again.
-        for _ in 0..3 {
+        let mut written = Err(Error::Unstable { attempts: ATTEMPTS });
+        for _ in 0..ATTEMPTS {
             let actual = match readback::read(&mut self.connection) {
                 Ok(actual) => actual,
                 Err(error) => return self.failed("reading nftables back", &error),
             };
             self.transaction.clear();
             readback::write_differences(&mut desired, actual, &mut self.transaction);
-            if self.transaction.batch.is_empty() {
+            written = self.write();
+            if !matches!(written, Err(Error::Stale { .. })) {
                 break;
             }
-            match self.connection.commit(&mut self.transaction.batch) {
-                Err(Error::Stale { .. }) => continue,
-                Err(error) => {
-                    self.transaction.clear();
-                    return self.failed("programming nftables", &error);
-                }
-                Ok(committed) => {
-                    self.written = committed.counts;
-                    self.transactions += 1;
-                    break;
-                }
-            }
+        }
+        if let Err(error) = written {
+            self.transaction.clear();
+            return self.failed("programming nftables", &error);
         }
         self.transaction.clear();
         self.mirror = mirror;

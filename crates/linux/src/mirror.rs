@@ -75,12 +75,9 @@ struct TierUse {
 struct Programmed {
     stacks: Vec<(StackId, Tracking)>,
     elements: Vec<(String, Element)>,
-    /// A host endpoint's chains, and what decides between two for one interface.
-    host: Option<(HostRank, HostChains)>,
+    /// A host endpoint's name and chains.
+    host: Option<(String, HostChains)>,
 }
-
-/// Lesser comes first: the one on the uplink that was chosen for it, then by name.
-type HostRank = (bool, String);
 
 impl Mirror {
     /// The mirror of a Plan in full; all of it goes into the sink.
@@ -126,8 +123,10 @@ impl Mirror {
                 Delta::PolicyPut(id) => self.policy(plan, *id, options, sink),
                 Delta::EndpointPut(id) => released.extend(self.put(plan, *id, options, sink)),
                 Delta::EndpointRemoved(id, _) => released.extend(self.take(*id, sink)),
-                Delta::MembersRemoved(..) | Delta::SetRemoved(..) => finish.push(delta),
-                Delta::StackAdded(_) | Delta::StackRemoved(..) | Delta::PolicyRemoved(..) | Delta::Node(_) => {}
+                Delta::MembersRemoved(..) | Delta::SetStaged(_) | Delta::SetRemoved(..) => finish.push(delta),
+                // Stacks and policies follow from the endpoints that hold them.
+                Delta::StackAdded(_) | Delta::StackStaged(_) | Delta::StackRemoved(..) => {}
+                Delta::PolicyStaged(_) | Delta::PolicyRemoved(..) | Delta::Node(_) => {}
             }
         }
         self.base_chains(plan, options, sink);
@@ -141,6 +140,9 @@ impl Mirror {
         for delta in finish {
             match delta {
                 Delta::MembersRemoved(id, list) => self.members(plan, *id, list, false, sink),
+                Delta::SetStaged(id) => {
+                    members::remove_set(plan.sets[*id].name, &self.families, &mut self.covers, sink);
+                }
                 Delta::SetRemoved(_, set) if set.enforced => {
                     members::remove_set(set.name, &self.families, &mut self.covers, sink);
                 }
@@ -231,7 +233,7 @@ impl Mirror {
         sink: &mut impl Sink,
     ) -> Vec<(StackId, Tracking)> {
         let endpoint = &plan.endpoints[id];
-        let now = self.programmed(plan, id, endpoint);
+        let now = programmed(plan, endpoint);
         for (stack, tracking) in &now.stacks {
             self.hold_stack(plan, *stack, *tracking, options, sink);
         }
@@ -256,42 +258,6 @@ impl Mirror {
         for (set, element) in now.iter().filter(|entry| !before.contains(entry)) {
             sink.add(set, vec![element.clone()]);
             *self.counts.entry(set.clone()).or_default() += 1;
-        }
-    }
-
-    /// What an endpoint needs.
-    fn programmed(&self, plan: &Plan, id: EndpointId, endpoint: &Endpoint) -> Programmed {
-        match endpoint.stacks {
-            EndpointStacks::Pod(stack) => Programmed {
-                stacks: vec![(stack, Tracking::Tracked)],
-                elements: pod_elements(plan, stack, &endpoint.addresses),
-                host: None,
-            },
-            EndpointStacks::Host { untracked, pre_dnat, normal, forward } => {
-                let Some(interface) = &endpoint.interface else { return Programmed::default() };
-                let ways = |stack: StackId| {
-                    let stack = &plan.stacks[stack];
-                    Direction::ALL.map(|direction| chains::has_chain(stack, direction).then_some(stack.name))
-                };
-                let host = HostChains {
-                    interface: interface.to_string(),
-                    untracked: ways(untracked),
-                    pre_dnat: ways(pre_dnat),
-                    normal: ways(normal),
-                    forward: ways(forward),
-                };
-                let chosen = plan.uplinks.values().any(|uplink| *uplink == id);
-                Programmed {
-                    stacks: vec![
-                        (untracked, Tracking::Untracked),
-                        (pre_dnat, Tracking::Tracked),
-                        (normal, Tracking::Tracked),
-                        (forward, Tracking::Tracked),
-                    ],
-                    elements: Vec::new(),
-                    host: Some(((!chosen, endpoint.key.name.to_string()), host)),
-                }
-            }
         }
     }
 
@@ -399,10 +365,13 @@ impl Mirror {
 
     fn base_chains(&mut self, plan: &Plan, options: &Options, sink: &mut impl Sink) {
         let count = |name: String| self.counts.get(&name).copied().unwrap_or(0);
-        let mut hosts: Vec<_> = self.endpoints.values().filter_map(|endpoint| endpoint.host.as_ref()).collect();
-        hosts.sort_by_key(|(rank, host)| (host.interface == "*", rank));
+        let hosts = self.endpoints.iter().filter_map(|(id, endpoint)| Some((id, endpoint.host.as_ref()?)));
+        let mut hosts: Vec<_> = hosts.collect();
+        // Of two for one interface, the one that was chosen for the uplink, then the lesser name.
+        let chosen = |id: &EndpointId| plan.uplinks.values().any(|uplink| uplink == id);
+        hosts.sort_by_key(|(id, (name, host))| (host.interface == "*", !chosen(id), name));
         let mut chains: Vec<HostChains> = Vec::new();
-        for (_, host) in hosts {
+        for (_, (_, host)) in hosts {
             if !chains.iter().any(|other| other.interface == host.interface) {
                 chains.push(host.clone());
             }
@@ -438,6 +407,41 @@ fn families(plan: &Plan) -> Vec<Family> {
             || plan.endpoints.iter().any(|(_, endpoint)| host(endpoint))
     };
     Family::ALL.into_iter().filter(|family| uses(*family)).collect()
+}
+
+/// What an endpoint needs.
+fn programmed(plan: &Plan, endpoint: &Endpoint) -> Programmed {
+    match endpoint.stacks {
+        EndpointStacks::Pod(stack) => Programmed {
+            stacks: vec![(stack, Tracking::Tracked)],
+            elements: pod_elements(plan, stack, &endpoint.addresses),
+            host: None,
+        },
+        EndpointStacks::Host { untracked, pre_dnat, normal, forward } => {
+            let Some(interface) = &endpoint.interface else { return Programmed::default() };
+            let ways = |stack: StackId| {
+                let stack = &plan.stacks[stack];
+                Direction::ALL.map(|direction| chains::has_chain(stack, direction).then_some(stack.name))
+            };
+            let host = HostChains {
+                interface: interface.to_string(),
+                untracked: ways(untracked),
+                pre_dnat: ways(pre_dnat),
+                normal: ways(normal),
+                forward: ways(forward),
+            };
+            Programmed {
+                stacks: vec![
+                    (untracked, Tracking::Untracked),
+                    (pre_dnat, Tracking::Tracked),
+                    (normal, Tracking::Tracked),
+                    (forward, Tracking::Tracked),
+                ],
+                elements: Vec::new(),
+                host: Some((endpoint.key.name.to_string(), host)),
+            }
+        }
+    }
 }
 
 fn pod_elements(plan: &Plan, stack: StackId, addresses: &[IpAddr]) -> Vec<(String, Element)> {
