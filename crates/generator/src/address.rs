@@ -58,10 +58,11 @@ pub(crate) fn pod_cidr(node: usize, family: Family) -> String {
     }
 }
 
-/// Addresses that more than one pod may claim.
-pub(crate) const CONTESTED: [[IpAddr; 2]; 2] = [
+/// Addresses that more than one pod may claim; the last is also the gateway of the first node's pod CIDR.
+pub(crate) const CONTESTED: [[IpAddr; 2]; 3] = [
     [IpAddr::V4(Ipv4Addr::new(10, 244, 1, 200)), IpAddr::V6(Ipv6Addr::new(0xfd00, 0x10, 0x244, 1, 0, 0, 0, 0x200))],
     [IpAddr::V4(Ipv4Addr::new(10, 244, 2, 201)), IpAddr::V6(Ipv6Addr::new(0xfd00, 0x10, 0x244, 2, 0, 0, 0, 0x201))],
+    [IpAddr::V4(Ipv4Addr::new(10, 244, 1, 1)), IpAddr::V6(Ipv6Addr::new(0xfd00, 0x10, 0x244, 1, 0, 0, 0, 1))],
 ];
 
 /// Addresses outside of the cluster.

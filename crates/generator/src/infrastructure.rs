@@ -54,7 +54,7 @@ pub(crate) fn host_endpoint() -> BoxedStrategy<Document> {
                 1 => prop::sample::select(EXTERNAL_V4).prop_map(str::to_owned),
                 1 => prop::sample::select(EXTERNAL_V6).prop_map(str::to_owned),
             ];
-            let interface = prop_oneof![3 => Just("eth0"), 2 => Just("*"), 1 => Just("uplink0"), 1 => Just("eth1")];
+            let interface = prop_oneof![3 => Just("eth0"), 2 => Just("*"), 1 => Just("eth1")];
             let common = || {
                 vec![
                     always("node", Just(NODES[node])),

@@ -28,23 +28,23 @@ pub(crate) fn service_account() -> BoxedStrategy<Document> {
         .boxed()
 }
 
-/// A Node: of one family or both, with or without tunnels, Linux or Windows. In a lab always of both families, and its uplink is `eth0`.
+/// A Node: of one family or both, with or without tunnels, Linux or Windows; now and then with a
+/// tunnel address that another one has too. In a lab always of both families.
 pub(crate) fn node(shape: Shape) -> BoxedStrategy<Document> {
     let families = if shape.lab { Just(&BOTH[..]).boxed() } else { families().boxed() };
-    let flags = (any::<bool>(), prop::bool::weighted(0.3), prop::bool::weighted(0.15));
-    (0..NODES.len(), families, labels(Vocabulary::Own), flags)
-        .prop_map(move |(node, families, mut labels, (tunnels, windows, uplink))| {
+    // Whose tunnel address it has: none's, its own, or the first node's.
+    let tunnel = prop_oneof![4 => Just(None), 4 => Just(Some(false)), 1 => Just(Some(!shape.lab))];
+    (0..NODES.len(), families, labels(Vocabulary::Own), (tunnel, prop::bool::weighted(0.3)))
+        .prop_map(move |(node, families, mut labels, (tunnel, windows))| {
             labels["kubernetes.io/os"] = if windows { "windows" } else { "linux" }.into();
             labels["kubernetes.io/hostname"] = NODES[node].into();
             let mut annotations = serde_json::Map::new();
-            if tunnels {
+            if let Some(shared) = tunnel {
                 for family in families {
                     let key = format!("projectcalico.org/{family}VXLANTunnelAddr");
-                    annotations.insert(key, tunnel_address(node, *family).to_string().into());
+                    let address = tunnel_address(if shared { 0 } else { node }, *family);
+                    annotations.insert(key, address.to_string().into());
                 }
-            }
-            if uplink && !shape.lab {
-                annotations.insert("margay.io/uplink".to_owned(), "uplink0".into());
             }
             let cidrs: Vec<String> = families.iter().map(|family| pod_cidr(node, *family)).collect();
             let address = |family: &Family| json!({"type": "InternalIP", "address": node_address(node, *family)});

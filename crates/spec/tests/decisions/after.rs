@@ -96,6 +96,25 @@ fn d18_the_gateway_is_the_nodes_own() {
 }
 
 #[test]
+fn d18_an_address_that_a_pod_has_is_never_a_nodes() {
+    let mut documents = shut_and_node();
+    documents.push(pod_with("red/gateway", "10.2.0.1", "", "nodeName: node-2", ""));
+    documents.push(pod_with("red/far", "10.2.0.9", "", "nodeName: node-2", ""));
+    let shut = "deny; egress deny by the default action of tier default (isolated by GlobalNetworkPolicy shut); \
+                ingress deny by the default action of tier default (isolated by GlobalNetworkPolicy shut)";
+    check_base(&documents, &[("10.2.0.1 10.2.0.9 tcp 80", shut), ("172.20.0.2 10.2.0.9 tcp 80", "allow")]);
+}
+
+#[test]
+fn d18_an_address_that_two_nodes_claim_is_that_of_the_lesser_name() {
+    let mut documents = shut_and_node();
+    documents.push(node("node-3", "172.20.0.2", "10.3.0.0/16", ""));
+    documents.push(pod_with("red/two", "10.2.0.9", "", "nodeName: node-2", ""));
+    documents.push(pod_with("red/three", "10.3.0.9", "", "nodeName: node-3", ""));
+    check_base(&documents, &[("172.20.0.2 10.2.0.9 tcp 80", "allow"), ("172.20.0.2 10.3.0.9 tcp 80", "deny")]);
+}
+
+#[test]
 fn d19_from_a_pod_to_its_own_node() {
     let nodes = [node("node-1", "172.20.0.1", "10.8.0.0/16", ""), node("node-2", "172.20.0.2", "10.9.0.0/16", "")];
     let shut = calico("HostEndpoint", "h", "node: node-1, interfaceName: '*'");
