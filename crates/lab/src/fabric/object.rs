@@ -132,7 +132,8 @@ impl Object {
         Request { message, flags: NLM_F_CREATE | flags, doing: format!("making {self}"), may_be_gone: false }
     }
 
-    /// The request that deletes it; `None` for what is not deleted but goes with its interface.
+    /// The request that deletes it; `None` for what is not deleted but goes with its interface. An interface is only
+    /// marked for [`Object::delete_marked`].
     pub(super) fn delete(&self) -> Option<Request> {
         use RouteNetlinkMessage as M;
         let message = match self {
@@ -140,13 +141,23 @@ impl Object {
             Object::Bridge { index, .. } | Object::Veth { index, .. } => {
                 let mut link = LinkMessage::default();
                 link.header.index = *index;
-                M::DelLink(link)
+                link.attributes = vec![LinkAttribute::Group(DOOMED)];
+                M::SetLink(link)
             }
             Object::Address { .. } => M::DelAddress(self.address()),
             Object::Neighbour { .. } | Object::Forwarding { .. } => M::DelNeighbour(self.neighbour()),
             Object::Route { .. } | Object::Everything { .. } => M::DelRoute(self.route()),
         };
         Some(Request { message, flags: 0, doing: format!("deleting {self}"), may_be_gone: true })
+    }
+
+    /// Deletes all marked interfaces at once. One after another, the kernel would wait for all its readers (synchronize_net)
+    /// for each.
+    pub(super) fn delete_marked() -> Request {
+        let mut link = LinkMessage::default();
+        link.attributes = vec![LinkAttribute::Group(DOOMED)];
+        let message = RouteNetlinkMessage::DelLink(link);
+        Request { message, flags: 0, doing: "deleting interfaces".into(), may_be_gone: true }
     }
 
     fn link(&self, descriptor: impl Fn(Place) -> RawFd) -> LinkMessage {
@@ -269,6 +280,9 @@ impl Object {
 
 /// The index that the kernel gives the loopback interface of every namespace.
 pub(super) const LOOPBACK: u32 = 1;
+
+/// The group of interfaces that are to be deleted: a number that nobody else uses.
+const DOOMED: u32 = 0x4d67_0001;
 
 fn full_length(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }

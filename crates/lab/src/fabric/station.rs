@@ -71,8 +71,11 @@ impl Station {
         let may_go_along = |object: &Object| {
             object.leans_on_ipv4_addresses() && object.device().is_some_and(|device| bared.contains(&device))
         };
-        let requests: Vec<Request> =
+        let mut requests: Vec<Request> =
             unwanted.iter().rev().filter(|object| !goes_along(object)).filter_map(Object::delete).collect();
+        if !doomed.is_empty() {
+            requests.push(Object::delete_marked());
+        }
         Session::open(self.namespace.label())?.run(&requests)?;
         // What went with something else is made again if it is wanted.
         self.installed.retain(|object| wanted.contains(object) && !goes_along(object) && !may_go_along(object));
