@@ -131,7 +131,7 @@ fn errors_of_pods() {
 fn namespaces_and_service_accounts() {
     let labels = |text: &str| object(text).meta().labels.clone();
     let name = ("kubernetes.io/metadata.name".into(), "a".into());
-    assert_eq!(labels("apiVersion: v1\nkind: Namespace\nmetadata: {name: a}"), [name.clone()]);
+    assert_eq!(labels("apiVersion: v1\nkind: Namespace\nmetadata: {name: a}"), std::slice::from_ref(&name));
     assert_eq!(
         labels(
             "apiVersion: v1\nkind: Namespace\nmetadata: {name: a, labels: {z: x, kubernetes.io/metadata.name: a}}\nspec: {finalizers: []}"
