@@ -1,0 +1,317 @@
+//! Entries: selectors over kinds of things, and their homes.
+
+use super::labels::{class_bearers, class_bearers_len, parent_bearers};
+use super::{Compiled, Cond, Entry, Home, Index, Kind, Kinds, Place};
+use crate::idset::IdSet;
+use margay_selector::{Restriction, RestrictionKind, Selector};
+use smol_str::SmolStr;
+use std::hash::BuildHasher;
+
+type Hasher = std::hash::BuildHasherDefault<rustc_hash::FxHasher>;
+
+/// So many vain questions at its home make an entry look for a better one.
+const PATIENCE: u32 = 8;
+
+impl Index {
+    /// The id of a selector, held once more.
+    pub(crate) fn selector(&mut self, selector: &Selector) -> u32 {
+        let hash = Hasher::default().hash_one(selector);
+        if let Some(id) = self.selector_table.find(hash, |id| self.selectors[*id].selector == *selector) {
+            self.selectors.get_mut(*id).expect("what the table has is there").refs += 1;
+            return *id;
+        }
+        let cond = Cond::new(selector.expr(), &mut self.labels);
+        let compiled = Compiled { selector: selector.clone(), cond, entries: IdSet::default(), refs: 1 };
+        let id = self.selectors.insert(compiled);
+        let selectors = &self.selectors;
+        self.selector_table.insert_unique(hash, id, |id| Hasher::default().hash_one(&selectors[*id].selector));
+        for key in self.keys_of(id) {
+            self.ids.insert(self.labels.mentions_mut(key), id);
+        }
+        id
+    }
+
+    pub(crate) fn retain_selector(&mut self, id: u32) {
+        self.selectors.get_mut(id).expect("a selector that is held").refs += 1;
+    }
+
+    pub(crate) fn release_selector(&mut self, id: u32) {
+        let compiled = self.selectors.get_mut(id).expect("a selector that is held");
+        compiled.refs -= 1;
+        if compiled.refs > 0 {
+            return;
+        }
+        for key in self.keys_of(id) {
+            self.ids.remove(self.labels.mentions_mut(key), id);
+        }
+        let Some(compiled) = self.selectors.remove(id) else { return };
+        let hash = Hasher::default().hash_one(&compiled.selector);
+        if let Ok(slot) = self.selector_table.find_entry(hash, |other| *other == id) {
+            slot.remove();
+        }
+        compiled.cond.release(&mut self.labels);
+    }
+
+    fn keys_of(&self, selector: u32) -> Vec<u32> {
+        let mut keys = Vec::new();
+        self.selectors[selector].cond.keys(&mut keys);
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    pub(crate) fn selector_text(&self, id: u32) -> &Selector {
+        &self.selectors[id].selector
+    }
+
+    /// The entry of a selector over these kinds, held once more. A new one is matched with every class there is.
+    pub(crate) fn entry(&mut self, selector: u32, kinds: Kinds) -> u32 {
+        let same = |id: &u32| self.entries[*id].kinds == kinds;
+        if let Some(id) = self.ids.iter(self.selectors[selector].entries).find(same) {
+            self.entries.get_mut(id).expect("a selector's entries are there").refs += 1;
+            return id;
+        }
+        self.retain_selector(selector);
+        let id = self.entries.insert(Entry {
+            selector,
+            kinds,
+            home: Place::Nowhere,
+            classes: IdSet::default(),
+            sets: IdSet::default(),
+            policies: IdSet::default(),
+            refs: 1,
+            misses: 0,
+            patience: PATIENCE,
+        });
+        self.ids.insert(&mut self.selectors.get_mut(selector).expect("just found").entries, id);
+        let restrictions = self.restrictions(selector);
+        let home = self.best_home(selector, &restrictions);
+        self.settle(id, &restrictions, home);
+        for class in self.candidates(&restrictions, home, kinds) {
+            if self.holds(&self.selectors[selector].cond, &self.classes[class]) {
+                self.set_match(id, class, true);
+            }
+        }
+        id
+    }
+
+    /// Holds an entry once less. What it matched is forgotten without events when nobody holds it any more.
+    pub(crate) fn release_entry(&mut self, id: u32) {
+        let entry = self.entries.get_mut(id).expect("an entry that is held");
+        entry.refs -= 1;
+        if entry.refs > 0 {
+            return;
+        }
+        let restrictions = self.restrictions(self.entries[id].selector);
+        self.unsettle(id, &restrictions);
+        let Some(mut entry) = self.entries.remove(id) else { return };
+        for class in self.ids.iter(entry.classes).collect::<Vec<_>>() {
+            let class = self.classes.get_mut(class).expect("what an entry matches is there");
+            self.ids.remove(&mut class.matches, id);
+        }
+        self.ids.clear(&mut entry.classes);
+        self.ids.clear(&mut entry.sets);
+        self.ids.clear(&mut entry.policies);
+        let selector = self.selectors.get_mut(entry.selector).expect("an entry holds its selector");
+        self.ids.remove(&mut selector.entries, id);
+        self.release_selector(entry.selector);
+    }
+
+    /// The classes that an entry matches, ascending.
+    pub(crate) fn classes(&self, entry: u32) -> impl Iterator<Item = u32> + '_ {
+        self.ids.iter(self.entries[entry].classes)
+    }
+
+    /// The IP sets of an entry.
+    pub(crate) fn sets(&self, entry: u32) -> impl Iterator<Item = u32> + '_ {
+        self.ids.iter(self.entries[entry].sets)
+    }
+
+    pub(crate) fn add_set(&mut self, entry: u32, set: u32) {
+        self.ids.insert(&mut self.entries.get_mut(entry).expect("an entry that is held").sets, set);
+    }
+
+    pub(crate) fn remove_set(&mut self, entry: u32, set: u32) {
+        self.ids.remove(&mut self.entries.get_mut(entry).expect("an entry that is held").sets, set);
+    }
+
+    /// The policies whose subject an entry is.
+    pub(crate) fn policies(&self, entry: u32) -> impl Iterator<Item = u32> + '_ {
+        self.ids.iter(self.entries[entry].policies)
+    }
+
+    /// Whether an entry is the subject of a policy.
+    pub(crate) fn is_subject(&self, entry: u32) -> bool {
+        !self.entries[entry].policies.is_empty()
+    }
+
+    /// True when it is the first of this entry.
+    pub(crate) fn add_policy(&mut self, entry: u32, policy: u32) -> bool {
+        let policies = &mut self.entries.get_mut(entry).expect("an entry that is held").policies;
+        let first = policies.is_empty();
+        self.ids.insert(policies, policy);
+        first
+    }
+
+    /// True when it was the last of this entry.
+    pub(crate) fn remove_policy(&mut self, entry: u32, policy: u32) -> bool {
+        let policies = &mut self.entries.get_mut(entry).expect("an entry that is held").policies;
+        self.ids.remove(policies, policy);
+        policies.is_empty()
+    }
+
+    pub(super) fn set_match(&mut self, entry: u32, class: u32, matches: bool) {
+        let of_entry = &mut self.entries.get_mut(entry).expect("an entry that is held").classes;
+        let of_class = &mut self.classes.get_mut(class).expect("a class that is there").matches;
+        if matches {
+            self.ids.insert(of_entry, class);
+            self.ids.insert(of_class, entry);
+        } else {
+            self.ids.remove(of_entry, class);
+            self.ids.remove(of_class, entry);
+        }
+    }
+
+    /// Matches a new class with entries at home under its labels; those asked too often in vain move.
+    pub(super) fn match_asked(&mut self, class: u32, asked: &[u32]) {
+        let kind = self.classes[class].kind;
+        for id in asked {
+            let entry = &self.entries[*id];
+            let matches = entry.kinds.has(kind) && self.holds(&self.selectors[entry.selector].cond, &self.classes[class]);
+            if matches {
+                self.set_match(*id, class, true);
+                continue;
+            }
+            let entry = self.entries.get_mut(*id).expect("just found");
+            entry.misses += 1;
+            if entry.misses >= entry.patience {
+                self.move_home(*id);
+            }
+        }
+    }
+
+    /// Looks for a better home for an entry, and asks it to be more patient where there is none.
+    fn move_home(&mut self, id: u32) {
+        let Entry { selector, home: before, .. } = self.entries[id];
+        let restrictions = self.restrictions(selector);
+        let home = self.best_home(selector, &restrictions);
+        if home != before {
+            self.unsettle(id, &restrictions);
+            self.settle(id, &restrictions, home);
+        }
+        let entry = self.entries.get_mut(id).expect("just found");
+        entry.misses = 0;
+        entry.patience = if home == before { entry.patience.saturating_mul(2) } else { PATIENCE };
+    }
+
+    fn restrictions(&self, selector: u32) -> Vec<Restriction> {
+        self.selectors[selector].selector.restrictions()
+    }
+
+    /// The restriction that the fewest classes fulfil.
+    fn best_home(&self, selector: u32, restrictions: &[Restriction]) -> Place {
+        if self.selectors[selector].selector.never_matches() {
+            return Place::Nowhere;
+        }
+        let mut best = (usize::MAX, Place::EveryClass);
+        for (at, restriction) in restrictions.iter().enumerate() {
+            let cost = self.cost(&self.bearers(restriction), best.0);
+            if cost < best.0 {
+                best = (cost, Place::Restriction(u32::try_from(at).unwrap_or(u32::MAX)));
+            }
+        }
+        best.1
+    }
+
+    fn homes(&self, restrictions: &[Restriction], place: Place, kinds: Kinds) -> Vec<Home> {
+        match place {
+            Place::Nowhere => Vec::new(),
+            Place::EveryClass => Kind::ALL.into_iter().filter(|kind| kinds.has(*kind)).map(Home::Kind).collect(),
+            Place::Restriction(at) => {
+                let restriction = &restrictions[at as usize];
+                let key = self.labels.find_key(&restriction.label).expect("a selector holds its labels");
+                match &restriction.kind {
+                    RestrictionKind::Present => vec![Home::Key(key)],
+                    RestrictionKind::OneOf(values) => self.pairs_of(key, values).map(Home::Pair).collect(),
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self, id: u32, restrictions: &[Restriction], place: Place) {
+        let entry = self.entries.get_mut(id).expect("an entry that is held");
+        entry.home = place;
+        let kinds = entry.kinds;
+        for home in self.homes(restrictions, place, kinds) {
+            self.ids.insert(self.homes[usize::from(!kinds.are_local())].entry(home).or_default(), id);
+        }
+    }
+
+    fn unsettle(&mut self, id: u32, restrictions: &[Restriction]) {
+        let (place, kinds) = (self.entries[id].home, self.entries[id].kinds);
+        for home in self.homes(restrictions, place, kinds) {
+            let homes = &mut self.homes[usize::from(!kinds.are_local())];
+            if let Some(set) = homes.get_mut(&home) {
+                self.ids.remove(set, id);
+                if set.is_empty() {
+                    homes.remove(&home);
+                }
+            }
+        }
+    }
+
+    /// The pairs of a key with these values; a selector holds those it names.
+    pub(super) fn pairs_of<'a>(&'a self, key: u32, values: &'a [SmolStr]) -> impl Iterator<Item = u32> + 'a {
+        values.iter().filter_map(move |value| self.labels.find_pair(key, value))
+    }
+
+    pub(super) fn bearers(&self, restriction: &Restriction) -> Vec<IdSet> {
+        let Some(key) = self.labels.find_key(&restriction.label) else { return Vec::new() };
+        match &restriction.kind {
+            RestrictionKind::Present => vec![self.labels.key_bearers(key)],
+            RestrictionKind::OneOf(values) => self.pairs_of(key, values).map(|p| self.labels.pair_bearers(p)).collect(),
+        }
+    }
+
+    /// How many classes bear a label or inherit it; counted no further than `enough`.
+    pub(super) fn cost(&self, bearers: &[IdSet], enough: usize) -> usize {
+        let mut cost = 0;
+        for set in bearers {
+            cost += class_bearers_len(&self.ids, *set);
+            for parent in parent_bearers(&self.ids, *set) {
+                if cost >= enough {
+                    return enough;
+                }
+                cost += self.ids.len(self.parents[parent].children);
+            }
+        }
+        cost
+    }
+
+    /// The classes that bear a label or inherit it; some perhaps twice.
+    pub(super) fn classes_under(&self, bearers: IdSet) -> impl Iterator<Item = u32> + '_ {
+        let inheriting = parent_bearers(&self.ids, bearers).flat_map(|parent| self.children(parent));
+        class_bearers(&self.ids, bearers).chain(inheriting)
+    }
+
+    pub(super) fn classes_of(&self, kinds: Kinds) -> impl Iterator<Item = IdSet> + '_ {
+        Kind::ALL.into_iter().filter(move |kind| kinds.has(*kind)).map(|kind| self.by_kind[kind as usize])
+    }
+
+    /// The classes that a new entry must be compared with.
+    fn candidates(&self, restrictions: &[Restriction], home: Place, kinds: Kinds) -> Vec<u32> {
+        let all = || self.classes_of(kinds);
+        let under = match home {
+            Place::Nowhere => return Vec::new(),
+            Place::EveryClass => None,
+            Place::Restriction(at) => {
+                let count = all().map(|classes| self.ids.len(classes)).sum();
+                let bearers = self.bearers(&restrictions[at as usize]);
+                (self.cost(&bearers, count) < count).then_some(bearers)
+            }
+        };
+        let Some(bearers) = under else { return all().flat_map(|classes| self.ids.iter(classes)).collect() };
+        let classes = bearers.into_iter().flat_map(|bearers| self.classes_under(bearers));
+        classes.filter(|class| kinds.has(self.classes[*class].kind)).collect()
+    }
+}

@@ -1,0 +1,188 @@
+//! Rules in compact form, their sides shared.
+
+use crate::cluster::Cluster;
+use crate::sets::Sets;
+use crate::uses::{Change, Turn, Uses};
+use hashbrown::HashTable;
+use margay_api::{Action, Family, IcmpMatch, Protocol};
+use margay_policy::{AnyOf, AnyPort, Plan, PlanRule, Rule, SetId, SetKey, Side, Store};
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+/// A rule, its sides by id.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Compact {
+    index: u16,
+    action: Action,
+    family: Option<Family>,
+    protocol: Option<Protocol>,
+    not_protocol: Option<Protocol>,
+    icmp: Option<IcmpMatch>,
+    not_icmp: Option<IcmpMatch>,
+    source: u32,
+    destination: u32,
+}
+
+impl Compact {
+    pub(crate) fn sides(&self) -> [u32; 2] {
+        [self.source, self.destination]
+    }
+}
+
+/// One side of rules, its sets by their id in [`Sets`].
+#[derive(PartialEq, Eq, Hash)]
+struct CompactSide {
+    within: Box<[Within]>,
+    without: Option<Box<AnyOf<u32>>>,
+    ports: Option<Box<AnyPort<u32>>>,
+    without_ports: Option<Box<AnyPort<u32>>>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+enum Within {
+    /// One set and no nets: most are.
+    Set(u32),
+    Any(Box<AnyOf<u32>>),
+}
+
+impl CompactSide {
+    fn new(side: Side<u32>) -> Self {
+        let within = |any: AnyOf<u32>| match any.sets[..] {
+            [set] if any.nets.is_empty() => Within::Set(set),
+            _ => Within::Any(Box::new(any)),
+        };
+        Self {
+            within: side.within.into_iter().map(within).collect(),
+            without: Some(side.without).filter(|any| !any.is_empty()).map(Box::new),
+            ports: side.ports.map(Box::new),
+            without_ports: Some(side.without_ports).filter(|any| !any.is_empty()).map(Box::new),
+        }
+    }
+
+    fn full(&self) -> Side<u32> {
+        let within = |within: &Within| match within {
+            Within::Set(set) => AnyOf { sets: vec![*set], ..AnyOf::default() },
+            Within::Any(any) => (**any).clone(),
+        };
+        Side {
+            within: self.within.iter().map(within).collect(),
+            without: self.without.as_deref().cloned().unwrap_or_default(),
+            ports: self.ports.as_deref().cloned(),
+            without_ports: self.without_ports.as_deref().cloned().unwrap_or_default(),
+        }
+    }
+
+    fn sets(&self) -> Vec<u32> {
+        self.full().sets().copied().collect()
+    }
+}
+
+/// Every distinct side.
+#[derive(Default)]
+pub(crate) struct Sides {
+    list: Store<u32, Shared>,
+    table: HashTable<u32>,
+}
+
+struct Shared {
+    side: CompactSide,
+    /// Rules that have it.
+    refs: u32,
+    /// Rules in the Plan that have it.
+    uses: Uses,
+    plan: Option<Arc<Side<SetId>>>,
+}
+
+type Hasher = std::hash::BuildHasherDefault<rustc_hash::FxHasher>;
+
+impl Sides {
+    /// Rules in compact form. Each holds its sides: see [`Sides::release`].
+    pub(crate) fn compact(
+        &mut self,
+        cluster: &mut Cluster,
+        sets: &mut Sets,
+        rules: &[PlanRule<SetKey>],
+    ) -> Box<[Compact]> {
+        let compact = |PlanRule { index, rule }: &PlanRule<SetKey>| Compact {
+            index: *index,
+            action: rule.action,
+            family: rule.family,
+            protocol: rule.protocol,
+            not_protocol: rule.not_protocol,
+            icmp: rule.icmp,
+            not_icmp: rule.not_icmp,
+            source: self.side(cluster, sets, &rule.source),
+            destination: self.side(cluster, sets, &rule.destination),
+        };
+        rules.iter().map(compact).collect()
+    }
+
+    fn side(&mut self, cluster: &mut Cluster, sets: &mut Sets, side: &Side<SetKey>) -> u32 {
+        let side = CompactSide::new(side.map(&mut |key| sets.spec(&mut cluster.index, key)));
+        let hash = Hasher::default().hash_one(&side);
+        if let Some(id) = self.table.find(hash, |id| self.list[*id].side == side).copied() {
+            side.sets().into_iter().for_each(|set| sets.release_spec(&mut cluster.index, set));
+            self.list.get_mut(id).expect("what the table has is there").refs += 1;
+            return id;
+        }
+        let id = self.list.insert(Shared { side, refs: 1, uses: Uses::default(), plan: None });
+        let list = &self.list;
+        self.table.insert_unique(hash, id, |id| Hasher::default().hash_one(&list[*id].side));
+        id
+    }
+
+    /// Lets go of the sides of rules.
+    pub(crate) fn release(&mut self, cluster: &mut Cluster, sets: &mut Sets, rules: &[Compact]) {
+        for side in rules.iter().flat_map(Compact::sides) {
+            self.list.get_mut(side).expect("a side that is held").refs -= 1;
+            self.drop_if_unused(cluster, sets, side);
+        }
+    }
+
+    fn drop_if_unused(&mut self, cluster: &mut Cluster, sets: &mut Sets, id: u32) {
+        let shared = &self.list[id];
+        if shared.refs > 0 || shared.uses.total > 0 {
+            return;
+        }
+        let hash = Hasher::default().hash_one(&shared.side);
+        if let Ok(slot) = self.table.find_entry(hash, |other| *other == id) {
+            slot.remove();
+        }
+        let Some(shared) = self.list.remove(id) else { return };
+        shared.side.sets().into_iter().for_each(|set| sets.release_spec(&mut cluster.index, set));
+    }
+
+    /// Changes the users of a side, and with the first and the last those of its sets.
+    pub(crate) fn apply(&mut self, cluster: &mut Cluster, sets: &mut Sets, plan: &mut Plan, id: u32, change: Change) {
+        let shared = self.list.get_mut(id).expect("a side that is held");
+        let turn = shared.uses.apply(change);
+        if turn == Turn::default() {
+            return;
+        }
+        let full = shared.side.full();
+        full.sets().for_each(|set| sets.apply(cluster, plan, *set, change));
+        if turn.used {
+            shared.plan = (change == Change::Add).then(|| Arc::new(full.map(&mut |set| sets.id(*set))));
+            self.drop_if_unused(cluster, sets, id);
+        }
+    }
+
+    /// Rules whose sides are used, as they are in the Plan.
+    pub(crate) fn plan_rules(&self, rules: &[Compact]) -> Arc<[PlanRule<SetId>]> {
+        let side = |id: u32| self.list[id].plan.clone().expect("a side that is used has its sets in the Plan");
+        let rule = |rule: &Compact| PlanRule {
+            index: rule.index,
+            rule: Rule {
+                action: rule.action,
+                family: rule.family,
+                protocol: rule.protocol,
+                not_protocol: rule.not_protocol,
+                icmp: rule.icmp,
+                not_icmp: rule.not_icmp,
+                source: side(rule.source),
+                destination: side(rule.destination),
+            },
+        };
+        rules.iter().map(rule).collect()
+    }
+}
