@@ -35,7 +35,7 @@ fn rule(scope: Scope, egress: bool) -> Json {
         2 => of(Some(Family::V4), false),
         2 => of(Some(Family::V6), false),
     ];
-    let broken = prop::option::weighted(0.04, broken(egress));
+    let broken = prop::option::weighted(0.06, broken(egress));
     (readable, broken).prop_map(|(rule, broken)| broken.map_or(rule.clone(), |broken| merged(rule, broken))).boxed()
 }
 
@@ -114,7 +114,7 @@ fn entity(family: Option<Family>, ports: bool, destination: bool, scope: Scope, 
     } else if destination {
         0.5
     } else {
-        0.06
+        0.1
     };
     let plain = record([
         maybe("nets", with_nets, nets(3)),

@@ -147,7 +147,10 @@ fn broken(spelling: Spelling, egress: bool, peers: &'static str, ports: &'static
         ways.push(json!({ peers: [{"networks": ["10.0.0.0/8"]}] }));
     }
     if egress && spelling == Spelling::Cluster {
-        ways.push(json!({ peers: [{"domainNames": ["example.com"]}] }));
+        ways.extend([
+            json!({ peers: [{"domainNames": ["example.com"]}] }),
+            json!({ peers: [{"domainNames": ["*.example.com"]}] }),
+        ]);
     }
     prop::sample::select(ways).boxed()
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Counts of what was in clusters, flows and verdicts: each kind, each field of it by its path (`CalicoNetworkPolicy.spec.ingress.source.nets`),
-/// the words of fields that take few (`….action=Pass`), operators of selectors, protocols and families of flows, and what decided.
+/// the words of fields that take few (`….action=Pass`), both also wherever they stand (`*.action=Pass`), operators of selectors, protocols and families of flows, and what decided.
 #[derive(Clone, Debug, Default)]
 pub struct Coverage {
     cases: u64,
@@ -112,6 +112,7 @@ fn walk(path: &str, key: &str, value: &Value, seen: &mut BTreeSet<String>) {
                 let path = format!("{path}.{key}");
                 walk(&path, key, value, seen);
                 seen.insert(path);
+                seen.insert(format!("*.{key}"));
             }
         }
         Value::Array(values) => values.iter().for_each(|value| walk(path, key, value, seen)),
@@ -120,10 +121,10 @@ fn walk(path: &str, key: &str, value: &Value, seen: &mut BTreeSet<String>) {
             seen.extend(found.map(|operator| format!("selector {}", operator.trim())));
         }
         Value::String(text) if WORDS.contains(&key) => {
-            seen.insert(format!("{path}={text}"));
+            seen.extend([format!("{path}={text}"), format!("*.{key}={text}")])
         }
-        Value::Number(number) if WORDS.contains(&key) => {
-            seen.insert(format!("{path}={number}"));
+        Value::Number(word) if WORDS.contains(&key) => {
+            seen.extend([format!("{path}={word}"), format!("*.{key}={word}")])
         }
         Value::Null => {
             seen.insert(format!("{path}=null"));

@@ -7,10 +7,7 @@ pub(crate) fn features() -> Vec<String> {
     for kind in ["NetworkPolicy", "StagedKubernetesNetworkPolicy"] {
         add(kind, KUBERNETES_SPEC);
         for (direction, peers) in [("ingress", "from"), ("egress", "to")] {
-            add(
-                &format!("{kind}.spec.{direction}"),
-                &["ports", "ports.port", "ports.protocol", "ports.endPort", peers],
-            );
+            add(&format!("{kind}.spec.{direction}"), &["ports", "ports.port", "ports.protocol", peers]);
             add(&format!("{kind}.spec.{direction}.{peers}"), KUBERNETES_PEER);
         }
     }
@@ -40,15 +37,7 @@ pub(crate) fn features() -> Vec<String> {
         }
     }
     for kind in ["StagedKubernetesNetworkPolicy", "StagedNetworkPolicy", "StagedGlobalNetworkPolicy"] {
-        add(
-            kind,
-            &[
-                "spec.stagedAction=Set",
-                "spec.stagedAction=Delete",
-                "spec.stagedAction=Learn",
-                "spec.stagedAction=Ignore",
-            ],
-        );
+        add(kind, &["spec.stagedAction=Set", "spec.stagedAction=Delete"]);
     }
     features
 }
@@ -85,8 +74,6 @@ const CALICO_RULE: &[&str] = &[
     "protocol=SCTP",
     "protocol=ICMP",
     "protocol=ICMPv6",
-    "protocol=UDPLite",
-    "protocol=47",
     "notProtocol",
     "icmp.type",
     "icmp.code",
@@ -143,10 +130,16 @@ const PLAIN: &[&str] = &[
     "ClusterNetworkPolicy.spec.egress.to.domainNames",
     "AdminNetworkPolicy.spec.ingress.action=Pass",
     "CalicoNetworkPolicy.spec.tier=nowhere",
-    "CalicoNetworkPolicy.spec.ingress.http",
-    "CalicoNetworkPolicy.spec.ingress.protocol=QUIC",
-    "CalicoNetworkPolicy.spec.ingress.action=Maybe",
-    "CalicoNetworkPolicy.spec.ingress.source.notSelectr",
+    "NetworkPolicy.spec.ingress.ports.endPort",
+    "NetworkPolicy.spec.egress.ports.endPort",
+    "*.http",
+    "*.notSelectr",
+    "*.action=Maybe",
+    "*.protocol=QUIC",
+    "*.protocol=UDPLite",
+    "*.protocol=47",
+    "*.stagedAction=Learn",
+    "*.stagedAction=Ignore",
     "GlobalNetworkPolicy.spec.namespaceSelector",
     "GlobalNetworkPolicy.spec.applyOnForward",
     "GlobalNetworkPolicy.spec.preDNAT",

@@ -48,7 +48,7 @@ fn rule(peers: &'static str) -> Json {
         maybe(peers, 0.7, prop_oneof![1 => Just(Value::Null), 12 => list(0..=3, peer())]),
         maybe("ports", 0.6, prop_oneof![1 => Just(Value::Null), 12 => list(0..=2, port())]),
     ]);
-    let broken = prop::option::weighted(0.04, broken(peers));
+    let broken = prop::option::weighted(0.06, broken(peers));
     (readable, broken).prop_map(|(rule, broken)| broken.map_or(rule.clone(), |broken| merged(rule, broken))).boxed()
 }
 
