@@ -228,10 +228,10 @@ fn errors_of_rules() {
     check_ingress(
         "{action: Allow, protocol: 256, ipVersion: '4'}",
         expect![[r#"
-        NetworkPolicy a/p: read
-          5 error spec.ingress[0].ipVersion: is no IP version: those are 4 and 6
-          5 error spec.ingress[0].protocol: is no protocol: a name or a number from 1 to 255 is needed
-    "#]],
+            NetworkPolicy a/p: read
+              5 error spec.ingress[0].protocol: is no protocol: a name or a number from 1 to 255 is needed
+              5 error spec.ingress[0].ipVersion: is no IP version: those are 4 and 6
+        "#]],
     );
     check_ingress(
         "{action: Allow, source: {ports: [80]}, destination: {notPorts: [80]}}",
@@ -275,11 +275,11 @@ fn errors_of_rules() {
     check_ingress(
         "{action: Allow, source: {notNets: [0.0.0.0/0]}, destination: {notNets: ['::/0']}}",
         expect![[r#"
-        NetworkPolicy a/p: read
-          5 error spec.ingress[0].source.notNets[0]: 0.0.0.0/0 in notNets leaves nothing to match [leave the rule out]
-          5 error spec.ingress[0].destination.notNets[0]: ::/0 in notNets leaves nothing to match [leave the rule out]
-          5 error spec.ingress[0]: ::/0 in destination is IPv6, but source makes the rule one of IPv4 [make a rule for each of the two families]
-    "#]],
+            NetworkPolicy a/p: read
+              5 error spec.ingress[0]: ::/0 in destination is IPv6, but source makes the rule one of IPv4 [make a rule for each of the two families]
+              5 error spec.ingress[0].source.notNets[0]: 0.0.0.0/0 in notNets leaves nothing to match [leave the rule out]
+              5 error spec.ingress[0].destination.notNets[0]: ::/0 in notNets leaves nothing to match [leave the rule out]
+        "#]],
     );
     check_ingress(
         "{action: Allow, source: {nets: [10.0.0.0/8]}, destination: {nets: ['2001:db8::/32']}}",
@@ -360,19 +360,19 @@ fn errors_of_rules() {
     check_ingress(
         "{action: Allow, source: {notSelectr: all()}, sourc: {}}",
         expect![[r#"
-        NetworkPolicy a/p: read
-          5 error spec.ingress[0].sourc: is not a field that this may have [did you mean `source`?]
-          5 error spec.ingress[0].source.notSelectr: is not a field that this may have [did you mean `notSelector`?]
-    "#]],
+            NetworkPolicy a/p: read
+              5 error spec.ingress[0].source.notSelectr: is not a field that this may have [did you mean `notSelector`?]
+              5 error spec.ingress[0].sourc: is not a field that this may have [did you mean `source`?]
+        "#]],
     );
     check_ingress(
         "{action: Allow, source: {serviceAccounts: {names: [A_B], selector: '==', name: x}}}",
         expect![[r#"
-        NetworkPolicy a/p: read
-          5 error spec.ingress[0].source.serviceAccounts.name: is not a field that this may have [did you mean `names`?]
-          5 error spec.ingress[0].source.serviceAccounts.names[0]: "A_B" is no name of a service account
-          5 error spec.ingress[0].source.serviceAccounts.selector: is no selector: expected a condition, found `==` at byte 0
-    "#]],
+            NetworkPolicy a/p: read
+              5 error spec.ingress[0].source.serviceAccounts.names[0]: "A_B" is no name of a service account
+              5 error spec.ingress[0].source.serviceAccounts.selector: is no selector: expected a condition, found `==` at byte 0
+              5 error spec.ingress[0].source.serviceAccounts.name: is not a field that this may have [did you mean `names`?]
+        "#]],
     );
     check_ingress(
         "{action: Allow, destination: {services: {name: web}}}",
@@ -446,27 +446,27 @@ fn errors_of_policies() {
     check(
         &policy("NetworkPolicy", "  selector: a =\n  tier: a.b\n  order: first\n  types: [All]"),
         expect![[r#"
-        NetworkPolicy a/p: not read
-          6 error spec.tier: "a.b" is no name of a tier: at most 63 of a-z, 0-9 and -, without a dot
-          7 error spec.order: is a string; a number is needed
-          5 error spec.selector: is no selector: expected an operator (==, !=, in, not in, contains, starts with or ends with) after the label, found `=` at byte 2
-          8 error spec.types[0]: "All" is no type: those are Ingress and Egress
-    "#]],
+            NetworkPolicy a/p: not read
+              5 error spec.selector: is no selector: expected an operator (==, !=, in, not in, contains, starts with or ends with) after the label, found `=` at byte 2
+              6 error spec.tier: "a.b" is no name of a tier: at most 63 of a-z, 0-9 and -, without a dot
+              7 error spec.order: is a string; a number is needed
+              8 error spec.types[0]: "All" is no type: those are Ingress and Egress
+        "#]],
     );
     check(
         &policy("NetworkPolicy", "  selector: has(namespace) && global()\n  applyOnForward: true"),
         expect![[r#"
-        NetworkPolicy a/p: not read
-          6 warning spec.applyOnForward: is not a known field, and has no effect
-          5 error spec.selector: global() can only stand in the namespaceSelector of a rule
-    "#]],
+            NetworkPolicy a/p: not read
+              5 error spec.selector: global() can only stand in the namespaceSelector of a rule
+              6 warning spec.applyOnForward: is not a known field, and has no effect
+        "#]],
     );
     check(
         &policy("NetworkPolicy", "  order: .inf\n  selectr: all()"),
         expect![[r#"
             NetworkPolicy a/p: not read
-              6 warning spec.selectr: is not a known field, and has no effect [did you mean `selector`?]
               5 error spec.order: is not a finite number [leave it out to come last]
+              6 warning spec.selectr: is not a known field, and has no effect [did you mean `selector`?]
         "#]],
     );
     check(
@@ -502,10 +502,10 @@ fn errors_of_policies() {
     check(
         &policy("GlobalNetworkPolicy", "  preDNAT: yes\n  applyOnForward: 'true'"),
         expect![[r#"
-        GlobalNetworkPolicy p: not read
-          6 error spec.applyOnForward: is a string; true or false is needed
-          5 error spec: preDNAT and doNotTrack need applyOnForward: true
-    "#]],
+            GlobalNetworkPolicy p: not read
+              5 error spec: preDNAT and doNotTrack need applyOnForward: true
+              6 error spec.applyOnForward: is a string; true or false is needed
+        "#]],
     );
     check(
         &policy("StagedNetworkPolicy", "  stagedAction: Delete\n  selector: all()"),
@@ -617,10 +617,10 @@ fn network_sets() {
     check(
         &set("GlobalNetworkSet", "{nets: 10.0.0.0/8, net: []}"),
         expect![[r#"
-        GlobalNetworkSet s: not read
-          4 warning spec.net: is not a known field, and has no effect [did you mean `nets`?]
-          4 error spec.nets: is a string; a list is needed
-    "#]],
+            GlobalNetworkSet s: not read
+              4 error spec.nets: is a string; a list is needed
+              4 warning spec.net: is not a known field, and has no effect [did you mean `nets`?]
+        "#]],
     );
     check(
         &set("GlobalNetworkSet", "{}").replace("a: b", "a: 1"),
@@ -643,10 +643,10 @@ fn profiles() {
     check(
         &profile("{ingress: [{}], labelsToApply: {a: 1}}"),
         expect![[r#"
-        Profile p: not read
-          4 error spec.labelsToApply.a: is a number; a string is needed [put it in quotes: without them YAML reads it as something else]
-          4 error spec.ingress[0]: has no action, which is needed
-    "#]],
+            Profile p: not read
+              4 error spec.ingress[0]: has no action, which is needed
+              4 error spec.labelsToApply.a: is a number; a string is needed [put it in quotes: without them YAML reads it as something else]
+        "#]],
     );
 }
 

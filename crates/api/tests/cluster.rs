@@ -168,10 +168,10 @@ fn errors_of_rules() {
     ingress(
         "{action: Accept, to: [{namespaces: {}}]}",
         expect![[r#"
-        ClusterNetworkPolicy p: read
-          8 error spec.ingress[0].to: is not a field that this may have
-          8 error spec.ingress[0]: has no from, which is needed
-    "#]],
+            ClusterNetworkPolicy p: read
+              8 error spec.ingress[0]: has no from, which is needed
+              8 error spec.ingress[0].to: is not a field that this may have
+        "#]],
     );
     ingress(
         "{action: Accept, from: [{networks: [10.0.0.0/8]}, {nodes: {}}, {domainNames: [a.b]}, {}, null]}",

@@ -128,6 +128,16 @@ fn errors_of_pods() {
 }
 
 #[test]
+fn nobody_pretends_to_be_of_another_namespace() {
+    let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {pcns.team: a, projectcalico.org/namespace: b, pcs: c}}";
+    check(text, expect![[r#"
+        Pod default/p: read
+          3 warning metadata.labels["pcns.team"]: says what only the namespace or the service account can say, and is ignored [leave it out]
+          3 warning metadata.labels["projectcalico.org/namespace"]: says what only the namespace or the service account can say, and is ignored [leave it out]
+    "#]]);
+}
+
+#[test]
 fn namespaces_and_service_accounts() {
     let labels = |text: &str| object(text).meta().labels.clone();
     let name = ("kubernetes.io/metadata.name".into(), "a".into());
@@ -148,10 +158,10 @@ fn namespaces_and_service_accounts() {
     check(
         "apiVersion: v1\nkind: Namespace\nmetadata: {name: a.b, namespace: c}",
         expect![[r#"
-        Namespace a.b: read
-          3 warning metadata.namespace: a Namespace is in no namespace; this has no effect [leave it out]
-          3 error metadata.name: "a.b" is no name of a Namespace: at most 63 of a-z, 0-9 and -
-    "#]],
+            Namespace a.b: read
+              3 error metadata.name: "a.b" is no name of a Namespace: at most 63 of a-z, 0-9 and -
+              3 warning metadata.namespace: a Namespace is in no namespace; this has no effect [leave it out]
+        "#]],
     );
     assert_eq!(
         object("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: s}").key().to_string(),
@@ -358,17 +368,17 @@ fn problems_print_with_their_source() {
           |
         5 |   selector: x
           |              ^
+        error: spec.ingress[0].source.selector: is no selector: expected a quoted string after the operator, found `db` at byte 8
+         --> policies/web.yaml:8:33 (GlobalNetworkPolicy web)
+          |
+        8 |     source: {selector: "role == db", notSelectr: 'a�b'}
+          |                                 ^^
         error: spec.ingress[0].source.notSelectr: is not a field that this may have
          --> policies/web.yaml:8:38 (GlobalNetworkPolicy web)
           |
         8 |     source: {selector: "role == db", notSelectr: 'a�b'}
           |                                      ^^^^^^^^^^
           = help: did you mean `notSelector`?
-        error: spec.ingress[0].source.selector: is no selector: expected a quoted string after the operator, found `db` at byte 8
-         --> policies/web.yaml:8:33 (GlobalNetworkPolicy web)
-          |
-        8 |     source: {selector: "role == db", notSelectr: 'a�b'}
-          |                                 ^^
     "#]].assert_eq(&printed);
     assert_eq!(decoded.problems[0].render("", false).lines().count(), 2);
     assert!(decoded.problems[0].render(&source, true).starts_with("\x1b[1;31merror"));

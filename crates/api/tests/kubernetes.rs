@@ -154,10 +154,10 @@ fn errors_of_rules() {
     check_rule(
         "from: [{podSelecter: {}}]",
         expect![[r#"
-        NetworkPolicy default/p: read
-          7 error spec.ingress[0].from[0].podSelecter: is not a field that this may have [did you mean `podSelector`?]
-          7 error spec.ingress[0].from[0]: is no peer: it needs a podSelector, a namespaceSelector or an ipBlock
-    "#]],
+            NetworkPolicy default/p: read
+              7 error spec.ingress[0].from[0]: is no peer: it needs a podSelector, a namespaceSelector or an ipBlock
+              7 error spec.ingress[0].from[0].podSelecter: is not a field that this may have [did you mean `podSelector`?]
+        "#]],
     );
     check_rule(
         "from: [{podSelector: {matchLables: {a: b}}}]",
@@ -364,27 +364,27 @@ fn errors_of_metadata() {
     check(
         "metadata: {name: P_1, namespace: a.b}",
         expect![[r#"
-        NetworkPolicy a.b/P_1: read
-          3 error metadata.namespace: "a.b" is no name of a namespace: at most 63 of a-z, 0-9 and -
-          3 error metadata.name: "P_1" is no name of a NetworkPolicy: at most 253 of a-z, 0-9, - and .
-    "#]],
+            NetworkPolicy a.b/P_1: read
+              3 error metadata.name: "P_1" is no name of a NetworkPolicy: at most 253 of a-z, 0-9, - and .
+              3 error metadata.namespace: "a.b" is no name of a namespace: at most 63 of a-z, 0-9 and -
+        "#]],
     );
     check(
         "metadata: {name: p, labels: {a: 1}, creationTimestamp: today, nam: q}",
         expect![[r#"
-        NetworkPolicy default/p: read
-          3 warning metadata.nam: is not a known field, and has no effect [did you mean `name`?]
-          3 error metadata.labels.a: is a number; a string is needed [put it in quotes: without them YAML reads it as something else]
-          3 warning metadata.creationTimestamp: "today" is no time as RFC 3339 writes it; it counts as absent
-    "#]],
+            NetworkPolicy default/p: read
+              3 error metadata.labels.a: is a number; a string is needed [put it in quotes: without them YAML reads it as something else]
+              3 warning metadata.creationTimestamp: "today" is no time as RFC 3339 writes it; it counts as absent
+              3 warning metadata.nam: is not a known field, and has no effect [did you mean `name`?]
+        "#]],
     );
     check(
         "metadata: {name: 80}",
         expect![[r#"
-        ?: not read
-          3 error metadata.name: is a number; a string is needed [put it in quotes: without them YAML reads it as something else]
-          3 error metadata: has no name, which is needed
-    "#]],
+            ?: not read
+              3 error metadata: has no name, which is needed
+              3 error metadata.name: is a number; a string is needed [put it in quotes: without them YAML reads it as something else]
+        "#]],
     );
     check(
         "metadata: {name: p, creationTimestamp: null, managedFields: [], uid: x}\nstatus: {}\nmore: 1",

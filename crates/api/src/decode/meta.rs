@@ -64,6 +64,9 @@ pub(super) fn head(root: &Fields<'_>, kind: Kind, spelling: Spelling, report: &m
 
     let labels = labels(&fields, report);
     let labels_read = labels.is_some();
+    if matches!(kind, Kind::Pod | Kind::NetworkSet) {
+        warn_of_reserved_labels(&fields, report);
+    }
     let mut labels = labels.unwrap_or_default();
     let mut created = created(&fields, report);
     if let Some(stored) = &stored {
@@ -124,6 +127,21 @@ fn created(fields: &Fields<'_>, report: &mut Report) -> Option<i64> {
 fn labels(fields: &Fields<'_>, report: &mut Report) -> Option<Vec<(SmolStr, SmolStr)>> {
     let Some(at) = fields.get("labels") else { return Some(Vec::new()) };
     label_map(at, report)
+}
+
+/// Labels that Calico's API gives to what is in a namespace, by the namespace and the service account that it has.
+fn warn_of_reserved_labels(fields: &Fields<'_>, report: &mut Report) {
+    const GIVEN: &[&str] =
+        &["projectcalico.org/namespace", "projectcalico.org/orchestrator", "projectcalico.org/serviceaccount"];
+    let Some(at) = fields.get("labels") else { return };
+    let Value::Map(entries) = &at.node.value else { return };
+    for entry in entries {
+        let key = entry.key.as_str();
+        if key.starts_with("pcns.") || key.starts_with("pcsa.") || GIVEN.contains(&key) {
+            let message = "says what only the namespace or the service account can say, and is ignored";
+            at.problem(report, Severity::Warning, entry, message, "leave it out");
+        }
+    }
 }
 
 /// Labels with their values; `None` if one can't be read. One whose syntax Kubernetes would refuse is reported and kept.

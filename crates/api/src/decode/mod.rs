@@ -31,7 +31,7 @@ pub struct Decoded {
     /// The resource with its defaults; `None` if it can't be read: then the last valid value stays in force.
     /// There may be problems in an object that can be read: rules that can't ([`Readable::Unreadable`](crate::Readable)) among them.
     pub object: Option<Object>,
-    /// Everything that is wrong, in no particular order.
+    /// Everything that is wrong, in the order of the text.
     pub problems: Vec<Problem>,
     /// Where it came from.
     pub place: Place,

@@ -66,7 +66,9 @@ impl Report {
         self.errors == 0
     }
 
+    /// The problems, in the order of the text.
     pub(crate) fn finish(mut self) -> Vec<Problem> {
+        self.problems.sort_by_key(|problem| (problem.span.start, problem.severity));
         if self.untold > 0
             && let Some(last) = self.problems.last()
         {
