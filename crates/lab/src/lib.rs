@@ -44,5 +44,6 @@
 //! # Ok(())
 //! # }
 //! ```
+pub mod cluster;
 pub mod fabric;
 pub mod probe;

@@ -1,0 +1,143 @@
+//! One meaning: the specification, the verdict and real packets through nftables agree, flow by flow, over random clusters.
+
+use margay_api::{Object, Update};
+use margay_generator::{Coverage, Shape, strategy, updates};
+use margay_lab::cluster::{Cluster, Measured, Options};
+use margay_lab::fabric::Wiring;
+use margay_policy::Flow;
+use margay_spec::{Settings, World};
+use nix::sched::{CloneFlags, unshare};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use std::sync::Arc;
+use std::sync::Mutex;
+
+/// Probes of a run at least.
+const PROBES: usize = 2_000;
+
+fn update(object: Object) -> Update {
+    Update { key: object.key().clone(), value: Some(Arc::new(object)) }
+}
+
+fn flow(flow: &margay_spec::Flow) -> Flow {
+    Flow {
+        src: flow.src,
+        dst: flow.dst,
+        protocol: flow.protocol(),
+        source_port: flow.source_port,
+        port: flow.port,
+        icmp: (flow.icmp_type, flow.icmp_code),
+    }
+}
+
+/// Runs a test where it may make namespaces; says that it is skipped where it may not.
+fn may_run() -> bool {
+    let allowed = std::thread::spawn(|| unshare(CloneFlags::CLONE_NEWNET).is_ok()).join().unwrap_or(false);
+    if !allowed {
+        eprintln!("skipped: cannot make network namespaces; run as root");
+    }
+    allowed
+}
+
+/// What was compared so far.
+#[derive(Default)]
+struct Tally {
+    coverage: Coverage,
+    probes: usize,
+    cases: usize,
+}
+
+/// Every flow of a state: specified, predicted, measured.
+fn compare(
+    cluster: &mut Cluster,
+    state: &margay_generator::Cluster,
+    flows: &[margay_spec::Flow],
+    tally: &Mutex<Tally>,
+) -> Result<(), TestCaseError> {
+    let world = World::new(&state.objects(), Settings::default());
+    let specified: Vec<_> = flows.iter().map(|flow| world.verdict(flow)).collect();
+    let asked: Vec<Flow> = flows.iter().map(flow).collect();
+    let measured = cluster.measure(&asked).map_err(|error| TestCaseError::fail(format!("{error}\n{state}")))?;
+    let mut sent = 0;
+    for ((flow, specified), measured) in asked.iter().zip(&specified).zip(&measured) {
+        let predicted = cluster.predict(flow);
+        prop_assert_eq!(predicted, specified.allow, "verdict, {:?}: {:?}\n{}", flow, specified, state);
+        if let Measured::Sent { arrived, .. } = measured {
+            sent += 1;
+            prop_assert_eq!(*arrived, specified.allow, "packet, {:?}: {:?}\n{}", flow, specified, state);
+        }
+    }
+    let mut tally = tally.lock().expect("no test panics with it");
+    tally.coverage.observe(state, flows, &specified);
+    tally.probes += sent;
+    tally.cases += 1;
+    Ok(())
+}
+
+fn cases(ordinary: u32) -> u32 {
+    if std::env::var_os("MARGAY_LONG").is_some() { ordinary * 10 } else { ordinary }
+}
+
+fn runner(cases: u32) -> TestRunner {
+    TestRunner::new(Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() })
+}
+
+fn agree(wiring: Wiring, count: u32) -> Tally {
+    let tally = Mutex::new(Tally::default());
+    runner(cases(count))
+        .run(&strategy(Shape { host_endpoints: true, ..Shape::lab() }), |case| {
+            let updates: Vec<Update> = case.cluster.objects().into_iter().map(update).collect();
+            let options = Options { wiring, ..Options::default() };
+            let mut cluster = Cluster::up(&updates, options)
+                .map_err(|error| TestCaseError::fail(format!("{error}\n{}", case.cluster)))?;
+            if cluster.caveat().is_some() {
+                return Ok(());
+            }
+            compare(&mut cluster, &case.cluster, &case.flows, &tally)
+        })
+        .unwrap_or_else(|failure| panic!("{failure}"));
+    tally.into_inner().expect("no test panics with it")
+}
+
+#[test]
+fn packets_agree_with_the_specification() {
+    if !may_run() {
+        return;
+    }
+    let tally = agree(Wiring::Routed, 60);
+    println!("{} cases, {} probes\n{}", tally.cases, tally.probes, tally.coverage);
+    assert!(tally.probes >= PROBES, "only {} probes were sent", tally.probes);
+}
+
+#[test]
+fn packets_agree_on_a_bridge() {
+    if !may_run() {
+        return;
+    }
+    let tally = agree(Wiring::Bridge, 20);
+    println!("{} cases, {} probes", tally.cases, tally.probes);
+}
+
+#[test]
+fn packets_agree_after_every_change() {
+    if !may_run() {
+        return;
+    }
+    let tally = Mutex::new(Tally::default());
+    runner(cases(10))
+        .run(&updates(Shape { host_endpoints: true, ..Shape::lab() }, 4), |history| {
+            let mut cluster =
+                Cluster::up(&Vec::new(), Options::default()).map_err(|error| TestCaseError::fail(error.to_string()))?;
+            let mut before = margay_generator::Cluster::default();
+            for state in history.states() {
+                let gone = before.documents().filter(|(key, _)| state.get(key).is_none());
+                let gone: Vec<Update> = gone.map(|(key, _)| Update { key: key.clone(), value: None }).collect();
+                let updates: Vec<Update> = gone.into_iter().chain(state.objects().into_iter().map(update)).collect();
+                cluster.apply(&updates).map_err(|error| TestCaseError::fail(format!("{error}\n{state}")))?;
+                compare(&mut cluster, &state, &history.flows, &tally)?;
+                before = state;
+            }
+            Ok(())
+        })
+        .unwrap_or_else(|failure| panic!("{failure}"));
+}
