@@ -1,6 +1,7 @@
 //! The endpoints of the Plan.
 
 use crate::Engine;
+use crate::stack::Made;
 use crate::thing::Body;
 use margay_api::Key;
 use margay_policy::{Endpoint, EndpointId, Plan};
@@ -47,8 +48,8 @@ impl Engine {
         (!is_pod || !addresses.is_empty()).then_some((id, recipe, addresses))
     }
 
-    /// Gives every endpoint that may have changed its recipe. Returns the recipes that it had, to be let go of.
-    pub(crate) fn assign_recipes(&mut self) -> Vec<u32> {
+    /// Gives every endpoint that may have changed its recipe. Returns the stacks of recipes that none has any more, to be let go of.
+    pub(crate) fn assign_recipes(&mut self) -> Vec<Made> {
         let mut before = Vec::new();
         let dirty = std::mem::take(&mut self.endpoints.dirty);
         for key in &dirty {
@@ -64,7 +65,7 @@ impl Engine {
             }
         }
         self.endpoints.dirty = dirty;
-        before
+        before.into_iter().filter_map(|recipe| self.stacks.release(&mut self.cluster, recipe)).collect()
     }
 
     /// Marks the endpoints of classes.

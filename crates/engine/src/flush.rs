@@ -17,13 +17,13 @@ impl Engine {
         let refreshed = self.refresh_policies();
         let classes = self.stacks.assign(&mut self.cluster);
         self.mark(&classes);
-        let recipes = self.assign_recipes();
+        let mut before = self.assign_recipes();
         let (classes, made) = self.stacks.make(&mut self.cluster, &mut self.policies, &mut self.plan);
+        before.extend(made);
         self.mark(&classes);
         let endpoints = self.flush_endpoints();
         let Self { cluster, policies, stacks, plan, .. } = self;
-        recipes.into_iter().for_each(|recipe| stacks.release(cluster, policies, plan, recipe));
-        made.into_iter().for_each(|made| stacks.let_go(cluster, policies, plan, made));
+        before.into_iter().for_each(|made| stacks.let_go(cluster, policies, plan, made));
         refreshed.iter().for_each(|refreshed| policies.let_go(cluster, plan, refreshed));
         let nodes = self.flush_nodes();
 
@@ -59,8 +59,8 @@ impl Engine {
     }
 
     fn flush_nodes(&mut self) -> Vec<SmolStr> {
-        let Self { nodes, cluster, plan, endpoints, .. } = self;
-        nodes.flush(cluster, plan, |host| endpoints.id(&cluster.names.key(cluster.things.get(host).name)))
+        let Self { scope, nodes, cluster, plan, endpoints, .. } = self;
+        nodes.flush(scope, cluster, plan, |host| endpoints.id(&cluster.names.key(cluster.things.get(host).name)))
     }
 
     fn endpoint_puts(&self, mut put: Vec<EndpointId>) -> impl Iterator<Item = Delta> + use<> {

@@ -1,5 +1,6 @@
-//! The nodes in scope: their own addresses, and the host endpoint on the uplink of each.
+//! Nodes: which address is whose own, and the host endpoint on the uplink of each in scope.
 
+use crate::Scope;
 use crate::cluster::Cluster;
 use crate::thing::{Body, Host};
 use margay_api::Node;
@@ -12,13 +13,13 @@ use std::net::IpAddr;
 /// The interface that joins a node to others (decision 20).
 const UPLINK: &str = "eth0";
 
-/// The nodes in scope.
+/// Every node. Those that are not in scope matter for the addresses that they share with one that is.
 #[derive(Default)]
 pub(crate) struct Nodes {
     list: BTreeMap<SmolStr, Record>,
     /// The nodes that say that an address is theirs.
     claims: FxHashMap<IpAddr, BTreeSet<SmolStr>>,
-    /// Host endpoints by node, and the node of each.
+    /// Host endpoints in scope by node, and the node of each.
     hosts: FxHashMap<SmolStr, BTreeSet<u32>>,
     node_of: FxHashMap<u32, SmolStr>,
     dirty: BTreeSet<SmolStr>,
@@ -86,48 +87,48 @@ impl Nodes {
         }
     }
 
-    /// Brings the nodes that may have changed into the Plan. Gives those that did. `endpoint` is where a host endpoint is in the Plan.
+    /// Brings the nodes in scope that may have changed into the Plan. Gives those that did. `endpoint` is where a host endpoint is in the Plan.
     pub(crate) fn flush(
         &mut self,
+        scope: &Scope,
         cluster: &Cluster,
         plan: &mut Plan,
         endpoint: impl Fn(u32) -> Option<EndpointId>,
     ) -> Vec<SmolStr> {
-        let dirty = std::mem::take(&mut self.dirty);
-        let mut changed = Vec::new();
-        for name in &dirty {
-            let info = self.list.get(name).map(|record| NodeInfo {
+        let (mut changed, mut settled) = (Vec::new(), Vec::new());
+        for name in std::mem::take(&mut self.dirty).into_iter().filter(|name| scope.has(name)) {
+            let is_own = |address: &IpAddr| {
+                // Of an address that several nodes say is theirs, the first of them is right.
+                let first = self.claims.get(address).and_then(BTreeSet::first);
+                first == Some(&name) && !cluster.things.is_pods(*address)
+            };
+            let info = self.list.get(&name).map(|record| NodeInfo {
                 name: name.clone(),
-                addresses: record.own.iter().filter(|a| !cluster.things.is_pods(**a)).copied().collect(),
+                addresses: record.own.iter().filter(|address| is_own(address)).copied().collect(),
                 uplink: UPLINK.into(),
                 windows: record.windows,
             });
-            let uplink = self.uplink(cluster, name).and_then(&endpoint);
-            if plan.nodes.get(name) == info.as_ref() && plan.uplinks.get(name) == uplink.as_ref() {
+            let uplink = self.uplink(cluster, &name).and_then(&endpoint);
+            if plan.nodes.get(&name) == info.as_ref() && plan.uplinks.get(&name) == uplink.as_ref() {
                 continue;
             }
             match uplink {
                 Some(endpoint) => plan.uplinks.insert(name.clone(), endpoint),
-                None => plan.uplinks.remove(name),
+                None => plan.uplinks.remove(&name),
             };
+            settled.extend(info.iter().flat_map(|info| &info.addresses).map(|address| (*address, name.clone())));
             let before = match info {
                 Some(info) => plan.nodes.insert(name.clone(), info),
-                None => plan.nodes.remove(name),
+                None => plan.nodes.remove(&name),
             };
             for address in before.into_iter().flat_map(|info| info.addresses) {
-                if plan.node_addresses.get(&address) == Some(name) {
+                if plan.node_addresses.get(&address) == Some(&name) {
                     plan.node_addresses.remove(&address);
                 }
             }
-            changed.push(name.clone());
+            changed.push(name);
         }
-        // An address that several nodes say is theirs is of the first of them.
-        for name in &dirty {
-            for address in plan.nodes.get(name).into_iter().flat_map(|info| &info.addresses) {
-                let first = self.claims.get(address).and_then(BTreeSet::first);
-                plan.node_addresses.insert(*address, first.unwrap_or(name).clone());
-            }
-        }
+        plan.node_addresses.extend(settled);
         changed
     }
 

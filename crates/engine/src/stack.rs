@@ -188,16 +188,13 @@ impl Stacks {
         }
     }
 
-    /// An endpoint no longer has this recipe.
-    pub(crate) fn release(&mut self, cluster: &mut Cluster, policies: &mut Policies, plan: &mut Plan, id: u32) {
+    /// An endpoint no longer has this recipe. Gives the stacks to let go of, once what takes their place is there.
+    pub(crate) fn release(&mut self, cluster: &mut Cluster, id: u32) -> Option<Made> {
         let recipe = self.recipes.get_mut(id).expect("a recipe that an endpoint had");
         recipe.users -= 1;
-        if recipe.users == 0
-            && let Some(made) = recipe.made.take()
-        {
-            self.let_go(cluster, policies, plan, made);
-        }
+        let made = if recipe.users == 0 { recipe.made.take() } else { None };
         self.drop_if_unused(cluster, id);
+        made
     }
 
     /// What a recipe that has users makes.
