@@ -92,6 +92,7 @@ impl LinuxDriver {
                 }
             }
             Err(error) => {
+                eprintln!("DEBUG {:#?}", self.transaction.batch.describe().collect::<Vec<_>>());
                 self.stale = true;
                 self.failed("programming nftables", &error);
             }

@@ -111,6 +111,7 @@ impl Mirror {
     fn change(&mut self, plan: &Plan, deltas: &[Delta], options: &Options, sink: &mut impl Sink) {
         let mut released = Vec::new();
         let mut finish = Vec::new();
+        let (mut gone, mut come) = (Vec::new(), Vec::new());
         for delta in deltas {
             match delta {
                 Delta::SetAdded(id) => {
@@ -121,14 +122,24 @@ impl Mirror {
                 }
                 Delta::MembersAdded(id, list) => self.members(plan, *id, list, true, sink),
                 Delta::PolicyPut(id) => self.policy(plan, *id, options, sink),
-                Delta::EndpointPut(id) => released.extend(self.put(plan, *id, options, sink)),
-                Delta::EndpointRemoved(id, _) => released.extend(self.take(*id, sink)),
+                Delta::EndpointPut(id) => {
+                    let before = self.put(plan, *id, options, sink);
+                    come.extend(self.endpoints[id].elements.iter().cloned());
+                    gone.extend(before.elements);
+                    released.extend(before.stacks);
+                }
+                Delta::EndpointRemoved(id, _) => {
+                    let before = self.endpoints.remove(id).unwrap_or_default();
+                    gone.extend(before.elements);
+                    released.extend(before.stacks);
+                }
                 Delta::MembersRemoved(..) | Delta::SetStaged(_) | Delta::SetRemoved(..) => finish.push(delta),
                 // Stacks and policies follow from the endpoints that hold them.
                 Delta::StackAdded(_) | Delta::StackStaged(_) | Delta::StackRemoved(..) => {}
                 Delta::PolicyStaged(_) | Delta::PolicyRemoved(..) | Delta::Node(_) => {}
             }
         }
+        self.elements(gone, come, sink);
         self.base_chains(plan, options, sink);
         for (stack, tracking) in released {
             self.release_stack(stack, tracking);
@@ -224,40 +235,25 @@ impl Mirror {
         }
     }
 
-    /// An endpoint is new or changed. Gives the stacks that it no longer holds.
-    fn put(
-        &mut self,
-        plan: &Plan,
-        id: EndpointId,
-        options: &Options,
-        sink: &mut impl Sink,
-    ) -> Vec<(StackId, Tracking)> {
+    /// An endpoint is new or changed. Gives what it held before.
+    fn put(&mut self, plan: &Plan, id: EndpointId, options: &Options, sink: &mut impl Sink) -> Programmed {
         let endpoint = &plan.endpoints[id];
         let now = programmed(plan, endpoint);
         for (stack, tracking) in &now.stacks {
             self.hold_stack(plan, *stack, *tracking, options, sink);
         }
-        let before = self.endpoints.remove(&id).unwrap_or_default();
-        self.elements(&before.elements, &now.elements, sink);
-        self.endpoints.insert(id, now);
-        before.stacks
+        self.endpoints.insert(id, now).unwrap_or_default()
     }
 
-    /// An endpoint is gone. Gives the stacks that it no longer holds.
-    fn take(&mut self, id: EndpointId, sink: &mut impl Sink) -> Vec<(StackId, Tracking)> {
-        let before = self.endpoints.remove(&id).unwrap_or_default();
-        self.elements(&before.elements, &[], sink);
-        before.stacks
-    }
-
-    fn elements(&mut self, before: &[(String, Element)], now: &[(String, Element)], sink: &mut impl Sink) {
-        for (set, element) in before.iter().filter(|entry| !now.contains(entry)) {
+    /// Elements that endpoints no longer need go before those come that they need now: an address may pass from one to another.
+    fn elements(&mut self, gone: Vec<(String, Element)>, come: Vec<(String, Element)>, sink: &mut impl Sink) {
+        for (set, element) in gone.iter().filter(|entry| !come.contains(entry)) {
             sink.remove(set, vec![element.clone()]);
             self.counts.entry(set.clone()).and_modify(|count| *count -= 1);
         }
-        for (set, element) in now.iter().filter(|entry| !before.contains(entry)) {
-            sink.add(set, vec![element.clone()]);
+        for (set, element) in come.into_iter().filter(|entry| !gone.contains(entry)) {
             *self.counts.entry(set.clone()).or_default() += 1;
+            sink.add(&set, vec![element]);
         }
     }
 

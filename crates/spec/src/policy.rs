@@ -179,11 +179,12 @@ impl Policy {
     /// Decision 6.
     fn selects(&self, thing: &Thing) -> bool {
         match (self, &thing.what) {
-            (Self::Kubernetes(policy), What::Pod { own, .. }) => {
-                policy.meta.key.namespace == thing.key.namespace && policy.pod_selector.matches(own)
+            (Self::Kubernetes(policy), What::Pod { .. }) => {
+                policy.meta.key.namespace == thing.key.namespace && policy.pod_selector.matches(&thing.labels)
             }
-            (Self::Cluster(policy), What::Pod { own, namespace, .. }) => {
-                policy.subject.namespaces.matches(namespace) && policy.subject.pods.matches(own)
+            (Self::Cluster(policy), What::Pod { .. }) => {
+                namespace_selector_matches(&policy.subject.namespaces, &thing.labels)
+                    && policy.subject.pods.matches(&thing.labels)
             }
             (Self::Kubernetes(_) | Self::Cluster(_), _) | (Self::Calico(_), What::NetworkSet) => false,
             (Self::Calico(policy), What::Pod { .. }) => {

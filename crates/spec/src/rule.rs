@@ -32,6 +32,12 @@ impl Side<'_> {
     fn has_named_port(&self, name: &str, protocol: Protocol) -> bool {
         self.things.iter().any(|thing| thing.has_port(name, protocol.0, self.port))
     }
+
+    /// Decision 12, where only pods count.
+    fn of_pods(&self) -> Self {
+        let is_pod = |thing: &&Thing| matches!(thing.what, What::Pod { .. });
+        Self { things: self.things.iter().copied().filter(is_pod).collect(), ..*self }
+    }
 }
 
 /// What a policy or profile does with the flow: the place and action of the first rule that matches and isn't Log.
@@ -112,7 +118,10 @@ impl Scene<'_> {
 
     fn kubernetes_port(&self, port: &NetworkPolicyPort) -> bool {
         self.flow.protocol() == port.protocol
-            && port.port.as_ref().is_none_or(|port| port_matches(port, port_protocol(&self.flow), &self.destination))
+            && port
+                .port
+                .as_ref()
+                .is_none_or(|port| port_matches(port, port_protocol(&self.flow), &self.destination.of_pods()))
     }
 
     fn cluster(&self, rule: &ClusterRule) -> bool {
@@ -127,7 +136,7 @@ impl Scene<'_> {
         let ports = rule.ports.is_empty()
             || rule.ports.iter().any(|port| match port {
                 ClusterPort::Number(of, low, high) => protocol == *of && (*low..=*high).contains(&self.flow.port),
-                ClusterPort::Name(name) => self.destination.has_named_port(name, protocol),
+                ClusterPort::Name(name) => self.destination.of_pods().has_named_port(name, protocol),
             });
         peers && ports
     }
@@ -187,12 +196,12 @@ fn kubernetes_peer(peer: &NetworkPolicyPeer, home: &str, side: &Side<'_>) -> boo
             cidr.contains(side.address) && !except.iter().any(|net| net.contains(side.address))
         }
         NetworkPolicyPeer::Pods { namespaces, pods } => side.things.iter().any(|thing| match &thing.what {
-            What::Pod { own, namespace, .. } => {
+            What::Pod { .. } => {
                 let in_namespace = match namespaces {
-                    Some(selector) => selector.matches(namespace),
+                    Some(selector) => namespace_selector_matches(selector, &thing.labels),
                     None => thing.key.namespace == home,
                 };
-                in_namespace && pods.as_ref().is_none_or(|selector| selector.matches(own))
+                in_namespace && pods.as_ref().is_none_or(|selector| selector.matches(&thing.labels))
             }
             _ => false,
         }),
@@ -202,7 +211,9 @@ fn kubernetes_peer(peer: &NetworkPolicyPeer, home: &str, side: &Side<'_>) -> boo
 /// Decision 4.
 fn pod_matches(pods: &PodMatch, thing: &Thing) -> bool {
     match &thing.what {
-        What::Pod { own, namespace, .. } => pods.namespaces.matches(namespace) && pods.pods.matches(own),
+        What::Pod { .. } => {
+            namespace_selector_matches(&pods.namespaces, &thing.labels) && pods.pods.matches(&thing.labels)
+        }
         _ => false,
     }
 }

@@ -1,7 +1,7 @@
 //! Pods, host endpoints and network sets: their labels, and which addresses are theirs.
 
-use crate::labels::{LabelMap, host_endpoint_labels, network_set_labels, own_labels, pod_labels};
-use margay_api::{HostEndpoint, Key, Kind, NamedPort, NetworkSet, Object, Pod, Prefix};
+use crate::labels::{LabelMap, host_endpoint_labels, network_set_labels, pod_labels};
+use margay_api::{HostEndpoint, Key, NamedPort, NetworkSet, Object, Pod, Prefix};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -25,10 +25,6 @@ pub(crate) enum What {
     Pod {
         /// `spec.nodeName`.
         node: String,
-        /// `metadata.labels` of the pod: all that Kubernetes' own selectors see (decision 4).
-        own: LabelMap,
-        /// `metadata.labels` of its namespace; none where that doesn't exist.
-        namespace: LabelMap,
     },
     /// A host endpoint.
     HostEndpoint(HostEndpoint),
@@ -82,17 +78,12 @@ pub(crate) fn things(objects: &BTreeMap<Key, Object>) -> Vec<Thing> {
 }
 
 fn pod_thing(pod: &Pod, nets: Vec<Prefix>, objects: &BTreeMap<Key, Object>) -> Thing {
-    let namespace = Key { kind: Kind::Namespace, namespace: "".into(), name: pod.meta.key.namespace.clone() };
     Thing {
         key: pod.meta.key.clone(),
         labels: pod_labels(pod, objects),
         nets,
         ports: pod.ports.clone(),
-        what: What::Pod {
-            node: pod.node.to_string(),
-            own: own_labels(&pod.meta),
-            namespace: objects.get(&namespace).map(|o| own_labels(o.meta())).unwrap_or_default(),
-        },
+        what: What::Pod { node: pod.node.to_string() },
     }
 }
 

@@ -118,6 +118,7 @@ impl Cluster {
             self.whole.update(&update.key, update.value.as_deref());
             self.shape.update(update);
         }
+        self.whole.in_sync();
         self.whole.flush();
         let topology = self.shape.topology(self.whole.plan(), self.options.wiring);
         // Nodes first: a driver needs its node's namespace, and new pods are to meet its rules.

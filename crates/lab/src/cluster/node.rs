@@ -30,6 +30,7 @@ impl NodeAgent {
         for update in updates {
             self.engine.update(&update.key, update.value.as_deref());
         }
+        self.engine.in_sync();
         let changes = self.engine.flush();
         let now = Instant::now();
         let mut events = self.reconciler.submit(self.engine.plan(), &changes, now);
