@@ -44,7 +44,8 @@ impl Flow {
 
     /// ICMPv6 neighbour discovery (RFC 4861, types 133–136) and multicast listener messages (RFC 2710, RFC 3810: 130–132, 143).
     pub fn is_neighbour_discovery(&self) -> bool {
-        self.protocol == Protocol::ICMPV6 && matches!(self.icmp.0, 130..=136 | 143)
+        let is_icmpv6 = self.protocol == Protocol::ICMPV6 && self.family() == Family::V6;
+        is_icmpv6 && matches!(self.icmp.0, 130..=136 | 143)
     }
 }
 

@@ -11,7 +11,7 @@ type Rules = Vec<PlanRule<SetId>>;
 #[derive(Default, Debug, PartialEq)]
 pub(crate) struct Mirror {
     sets: BTreeMap<SetId, (bool, BTreeSet<Member>)>,
-    policies: BTreeMap<PolicyId, (bool, Rules, Rules)>,
+    policies: BTreeMap<PolicyId, (bool, Rules, Rules, String)>,
     stacks: BTreeMap<StackId, Stack>,
     endpoints: BTreeMap<EndpointId, Endpoint>,
     nodes: BTreeMap<String, (NodeInfo, Option<EndpointId>)>,
@@ -125,7 +125,7 @@ impl Mirror {
 
     fn put_policy(&mut self, plan: &Plan, id: PolicyId) {
         let policy = &plan.policies[id];
-        self.policies.insert(id, (policy.enforced, policy.ingress.to_vec(), policy.egress.to_vec()));
+        self.policies.insert(id, (policy.enforced, policy.ingress.to_vec(), policy.egress.to_vec(), policy.tier.to_string()));
     }
 
     fn put_node(&mut self, plan: &Plan, name: &str) {
@@ -136,7 +136,7 @@ impl Mirror {
 
     /// What is referred to and not there, or enforced by what is not enforced.
     fn dangling(&self) -> Option<String> {
-        let policies = self.policies.iter().find_map(|(id, (enforced, ingress, egress))| {
+        let policies = self.policies.iter().find_map(|(id, (enforced, ingress, egress, _))| {
             let sets = ingress.iter().chain(egress).flat_map(|rule| rule.rule.sets());
             let lost = |set: &&SetId| self.sets.get(set).is_none_or(|(in_force, _)| *enforced && !in_force);
             sets.into_iter().find(lost).map(|set| format!("{set:?} of {id:?}"))
