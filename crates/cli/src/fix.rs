@@ -20,26 +20,30 @@ pub(crate) struct Fix {
     pub(crate) flow: String,
     /// What the rule wants: `80 and 443`.
     pub(crate) rule: String,
+    /// What the pod has of the labels that the rule asks for: `has app = "web" and is in namespace front`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) since: String,
 }
 
 /// What would have to change for a rule to match.
 pub(crate) fn fixes(world: &World, rule: &Rule<SetId>, flow: &Flow, missed: &[Mismatch]) -> Vec<Fix> {
     let mut parts = missed.to_vec();
     parts.dedup();
+    let plain = |wanted| (wanted, String::new());
     let fix = |part: &Mismatch| {
-        let (flow, rule) = match part {
+        let (flow, (rule, since)) = match part {
             Mismatch::Family => {
                 let wanted = rule.family.or(rule.protocol.and_then(|protocol| protocol.family()));
-                (flow.family().to_string(), wanted.map_or_else(String::new, |family| family.to_string()))
+                (flow.family().to_string(), plain(wanted.map_or_else(String::new, |family| family.to_string())))
             }
-            Mismatch::Protocol => (flow.protocol.to_string(), protocol(rule)),
-            Mismatch::Icmp => (format!("{}/{}", flow.icmp.0, flow.icmp.1), icmp(rule)),
-            Mismatch::SourceAddress => address(world, &rule.source, flow.src),
-            Mismatch::DestinationAddress => address(world, &rule.destination, flow.dst),
-            Mismatch::SourcePort => (flow.source_port.to_string(), port(world, &rule.source, flow.src)),
-            Mismatch::DestinationPort => (flow.port.to_string(), port(world, &rule.destination, flow.dst)),
+            Mismatch::Protocol => (flow.protocol.to_string(), plain(protocol(rule))),
+            Mismatch::Icmp => (format!("{}/{}", flow.icmp.0, flow.icmp.1), plain(icmp(rule))),
+            Mismatch::SourceAddress => (whose(world, flow.src), address(world, &rule.source, flow.src)),
+            Mismatch::DestinationAddress => (whose(world, flow.dst), address(world, &rule.destination, flow.dst)),
+            Mismatch::SourcePort => (flow.source_port.to_string(), plain(port(world, &rule.source, flow.src))),
+            Mismatch::DestinationPort => (flow.port.to_string(), plain(port(world, &rule.destination, flow.dst))),
         };
-        Fix { part: part.to_string(), flow, rule }
+        Fix { part: part.to_string(), flow, rule, since }
     };
     parts.iter().map(fix).collect()
 }
@@ -61,21 +65,20 @@ fn icmp(rule: &Rule<SetId>) -> String {
     rule.icmp.map(words).into_iter().chain(not).collect::<Vec<_>>().join(" and ")
 }
 
+/// What the address must be, and since when it is not.
 fn address(world: &World, side: &Side<SetId>, address: IpAddr) -> (String, String) {
     let plan = world.plan();
     let has = |any: &AnyOf<SetId>| {
         any.nets.contains(address) || any.sets.iter().any(|set| plan.sets[*set].members.has_address(address))
     };
-    let mut wants: Vec<String> = side
-        .within
-        .iter()
-        .filter(|any| !has(any))
-        .map(|any| words::addresses(plan, any) + &failing(world, any, address))
-        .collect();
+    let outside = || side.within.iter().filter(|any| !has(any));
+    let mut wants: Vec<String> = outside().map(|any| words::addresses(plan, any)).collect();
     if has(&side.without) {
         wants.push(format!("any but {}", words::addresses(plan, &side.without)));
     }
-    (whose(world, address), wants.join("; "))
+    let since: Vec<String> =
+        outside().map(|any| failing(world, any, address)).filter(|text| !text.is_empty()).collect();
+    (wants.join(", and also "), since.join("; "))
 }
 
 /// An address and whose it is: `10.0.0.1 (pod shop/web)`.
@@ -105,28 +108,43 @@ fn failing(world: &World, any: &AnyOf<SetId>, address: IpAddr) -> String {
         conditions.filter(|condition| !condition.matches(&labels)).collect::<Vec<_>>()
     });
     let Some(nearest) = failing.min_by_key(Vec::len) else { return String::new() };
-    let has: Vec<_> = nearest.into_iter().flat_map(|condition| has(&endpoint.key, &labels, condition)).collect();
-    if has.is_empty() { String::new() } else { format!(", but {}", words::list(has, "and")) }
+    let mut has: Vec<(String, String)> = Vec::new();
+    for condition in nearest {
+        lacks(&endpoint.key, &labels, condition, &mut has);
+    }
+    // The pod, which needs no name, comes first.
+    has.sort();
+    has.dedup();
+    let subject = |i: usize, (subject, predicate): &(String, String)| {
+        let repeated = subject.is_empty() || i > 0 && has[i - 1].0 == *subject;
+        if repeated { predicate.clone() } else { format!("{subject} {predicate}") }
+    };
+    if has.is_empty() {
+        String::new()
+    } else {
+        words::list(has.iter().enumerate().map(|(i, has)| subject(i, has)), "and")
+    }
 }
 
-/// What a pod has of the labels that a condition asks for.
-fn has(pod: &Key, labels: &impl Labels, condition: &Expr) -> Vec<String> {
+/// What a pod has of the labels that a condition asks for: the thing that has the label, and what it has.
+fn lacks(pod: &Key, labels: &impl Labels, condition: &Expr, to: &mut Vec<(String, String)>) {
     let Some(label) = condition.label() else {
-        return condition.children().iter().flat_map(|inner| has(pod, labels, inner)).collect();
+        return condition.children().iter().for_each(|inner| lacks(pod, labels, inner, to));
     };
     if label == convert::NAMESPACE {
-        return vec![format!("{} is in namespace {}", pod.name, pod.namespace)];
+        return to.push((String::new(), format!("is in namespace {}", pod.namespace)));
     }
     let (of, name) = words::label(label);
     let thing = match of {
         "namespace" => format!("namespace {}", pod.namespace),
         "service account" => "its service account".to_owned(),
-        _ => pod.name.to_string(),
+        _ => String::new(),
     };
-    vec![match labels.get(label) {
-        Some(value) => format!("{thing} has {name} = {value:?}"),
-        None => format!("{thing} has no label {name}"),
-    }]
+    let has = match labels.get(label) {
+        Some(value) => format!("has {name} = {value:?}"),
+        None => format!("has no label {name}"),
+    };
+    to.push((thing, has));
 }
 
 /// The labels that selectors see on a pod: `docs/semantics.md`, decision 1.
@@ -156,7 +174,7 @@ fn port(world: &World, side: &Side<SetId>, address: IpAddr) -> String {
 
 fn any_port(world: &World, any: &AnyPort<SetId>, address: IpAddr) -> String {
     let plan = world.plan();
-    let numbers = (!any.numbers.is_empty()).then(|| words::ports(&any.numbers));
+    let numbers = (!any.numbers.is_empty()).then(|| words::ports(&any.numbers, "or"));
     let named = any.named.iter().map(|set| {
         let set = &plan.sets[*set];
         let here = set.members.iter().filter_map(|member| match member {

@@ -13,9 +13,9 @@ use std::net::IpAddr;
 ///
 /// ```
 /// let line = r#"{"from": "shop/web", "to": "10.0.0.7", "protocol": "udp", "port": 53, "expect": "allow"}"#;
-/// let question: margay_cli::flows::Question<'_> = serde_json::from_str(line)?;
+/// let question = margay_cli::flows::Question::parse(line)?;
 /// assert_eq!((&*question.from, question.port), ("shop/web", Some(53)));
-/// # Ok::<(), serde_json::Error>(())
+/// # Ok::<(), String>(())
 /// ```
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "a JSON object with \"from\" and \"to\"")]
@@ -55,6 +55,23 @@ pub struct Resolved {
     ///
     /// `preDNAT` policy of a host endpoint is asked about these packets too, not about the service's address.
     pub backends: Option<Vec<Flow>>,
+}
+
+impl<'a> Question<'a> {
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// In words: it is no JSON object, `from` or `to` is missing, or a member is not what it should be.
+    pub fn parse(line: &'a str) -> Result<Self, String> {
+        if !line.trim_start().starts_with('{') {
+            return Err("the line is no JSON object: write {\"from\": …, \"to\": …, \"port\": …}".to_owned());
+        }
+        serde_json::from_str(line).map_err(|error| {
+            let text = error.to_string();
+            let (message, _) = text.rsplit_once(" at line ").unwrap_or((&text, ""));
+            if error.column() == 0 { message.to_owned() } else { format!("{message} at column {}", error.column()) }
+        })
+    }
 }
 
 impl Question<'_> {

@@ -1,7 +1,7 @@
 //! The ends of a flow as people name them.
 
-use crate::World;
 use crate::world::key;
+use crate::{World, words};
 use margay_api::{Family, Key, Kind};
 use std::fmt;
 use std::net::IpAddr;
@@ -119,14 +119,11 @@ fn pod(world: &World, namespace: &str, name: &str) -> Result<Party, String> {
 /// Pods whose name begins with what was written, as those of a Deployment of that name do, are named.
 fn no_pod(world: &World, namespace: &str, name: &str) -> String {
     let pods = || world.objects().filter(|object| object.key().kind == Kind::Pod).map(|object| object.key());
-    let near: Vec<_> = pods().filter(|key| key.namespace == namespace && key.name.starts_with(name)).collect();
+    let near = pods().filter(|key| key.namespace == namespace && key.name.starts_with(name));
+    let near: Vec<_> = near.map(|key| format!("{namespace}/{}", key.name)).collect();
     let mut text = format!("there is no pod {namespace}/{name}");
-    if let Some(first) = near.first() {
-        text.push_str(&format!("; did you mean {}/{}", first.namespace, first.name));
-        match near.len() - 1 {
-            0 => text.push('?'),
-            more => text.push_str(&format!(" or one of {more} more that begin so?")),
-        }
+    if !near.is_empty() {
+        text.push_str(&format!("; did you mean {}?", words::list(near, "or")));
     } else if world.object(&key(Kind::Namespace, "", namespace)).is_none() {
         text.push_str(&format!(", nor a namespace {namespace}"));
     } else if let Some(elsewhere) = pods().find(|key| key.name == name) {

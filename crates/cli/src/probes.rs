@@ -129,7 +129,7 @@ impl Probes {
                 let word = match protocol {
                     Protocol::ICMP => "ICMP".to_owned(),
                     _ if all && self.complete => protocol.to_string(),
-                    _ => format!("{protocol} {}", words::ports(&open)),
+                    _ => format!("{protocol} {}", words::ports(&open, "and")),
                 };
                 (order(&protocol), word)
             })

@@ -43,13 +43,13 @@ pub(crate) fn list(items: impl IntoIterator<Item = String>, last: &str) -> Strin
     }
 }
 
-/// Ports: `80, 443-445`.
-pub(crate) fn ports(ports: &PortSet) -> String {
+/// Ports: `80, 443-445`, with a word before the last.
+pub(crate) fn ports(ports: &PortSet, last: &str) -> String {
     let range = |range: std::ops::RangeInclusive<u16>| match (*range.start(), *range.end()) {
         (first, last) if first == last => first.to_string(),
         (first, last) => format!("{first}-{last}"),
     };
-    if ports.is_full() { "any port".to_owned() } else { list(ports.ranges().map(range), "and") }
+    if ports.is_full() { "any port".to_owned() } else { list(ports.ranges().map(range), last) }
 }
 
 /// Addresses of a rule: those of its sets, and those written in it.

@@ -1,6 +1,6 @@
 //! What the commands ask: the resources that were read, and the Plan of the whole cluster.
 
-use margay_api::{EndpointSlice, Key, Kind, Lines, Node, Object, Place, Pod, Service};
+use margay_api::{Action, CalicoRule, EndpointSlice, Key, Kind, Lines, Node, Object, Place, Pod, Readable, Service};
 use margay_datastore::{Folder, Source};
 use margay_engine::{Engine, Scope};
 use margay_policy::{Direction, Endpoint, EndpointId, Plan, PolicyId, RuleId};
@@ -27,7 +27,7 @@ pub struct World {
 }
 
 impl World {
-    /// Puts together what was read from some folders. Of resources of one key the last folder's counts, but one that is written anywhere
+    /// Puts together what some folders gave when they were last read. Of resources of one key the last folder's counts, but one that is written anywhere
     /// comes before one that a folder merely implies.
     pub fn of(folders: Vec<Arc<Folder>>, scope: Scope) -> Self {
         let mut objects: BTreeMap<Key, Arc<Object>> = BTreeMap::new();
@@ -152,6 +152,37 @@ impl World {
         (first..).zip(lines.map(|line| line.chars().take(LONGEST_LINE).collect())).collect()
     }
 
+    /// Of a rule that can't be read, or that no data plane can enforce as it is written (`docs/semantics.md`, decision 15), the action that it would have, or Deny where that can't be read either; `None` of a rule that can.
+    pub fn unreadable(&self, rule: &RuleId) -> Option<Action> {
+        let index = usize::from(rule.index);
+        let allow = Some(Action::Allow);
+        let calico = |rule: &Readable<CalicoRule>| match rule {
+            Readable::Rule(rule) if rule.http => Some(rule.action),
+            rule => unreadable(rule),
+        };
+        match (self.object(&rule.policy)?, rule.direction) {
+            (Object::NetworkPolicy(policy), Direction::Ingress) => unreadable(policy.ingress.get(index)?).and(allow),
+            (Object::NetworkPolicy(policy), Direction::Egress) => unreadable(policy.egress.get(index)?).and(allow),
+            (Object::ClusterNetworkPolicy(policy), Direction::Ingress) => unreadable(policy.ingress.get(index)?),
+            (Object::ClusterNetworkPolicy(policy), Direction::Egress) => unreadable(policy.egress.get(index)?),
+            (Object::CalicoPolicy(policy), Direction::Ingress) => calico(policy.ingress.get(index)?),
+            (Object::CalicoPolicy(policy), Direction::Egress) => calico(policy.egress.get(index)?),
+            _ => None,
+        }
+    }
+
+    /// How many rules of a direction a policy is written with.
+    pub fn rules_written(&self, policy: &Key, direction: Direction) -> u16 {
+        let count = |ingress: usize, egress: usize| if direction == Direction::Ingress { ingress } else { egress };
+        let count = match self.object(policy) {
+            Some(Object::NetworkPolicy(policy)) => count(policy.ingress.len(), policy.egress.len()),
+            Some(Object::ClusterNetworkPolicy(policy)) => count(policy.ingress.len(), policy.egress.len()),
+            Some(Object::CalicoPolicy(policy)) => count(policy.ingress.len(), policy.egress.len()),
+            _ => 0,
+        };
+        u16::try_from(count).unwrap_or(u16::MAX)
+    }
+
     /// The policy of the Plan; `None` where no endpoint has it.
     pub fn policy(&self, key: &Key) -> Option<PolicyId> {
         self.policies.get(key).copied()
@@ -171,6 +202,13 @@ pub struct RulePlace {
 impl std::fmt::Display for RulePlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}", self.file, self.lines.first)
+    }
+}
+
+fn unreadable<R>(rule: &Readable<R>) -> Option<Action> {
+    match rule {
+        Readable::Rule(_) => None,
+        Readable::Unreadable(action) => Some(action.unwrap_or(Action::Deny)),
     }
 }
 

@@ -88,24 +88,67 @@ pub struct Explanation {
     pub closest: Option<Closest>,
 }
 
-/// Explains what a layer of the Plan does with a flow at its two ends: egress, then ingress; an end out of scope has none.
+/// Explains what a layer of the Plan does with a flow, in the order that the packet meets it: egress of the source, host endpoints on the way, ingress of
+/// the destination. An end out of scope has no explanation.
 pub fn explain(plan: &Plan, layer: Layer, flow: &Flow) -> Vec<Explanation> {
     let verdict = verdict_in(plan, layer, flow);
-    let ends = [(Direction::Egress, flow.src, verdict.egress), (Direction::Ingress, flow.dst, verdict.ingress)];
-    ends.into_iter()
-        .filter_map(|(direction, address, decision)| {
-            let (endpoint, pod) = plan.pod_at(address)?;
-            let decision = decision?;
-            let mut steps = Vec::new();
-            if !matches!(decision.cause, Cause::Always(cause) if cause != Always::EndpointToHost) {
-                for stack in pod.stacks(layer).iter() {
-                    walk(plan, stack, direction, flow, |step| steps.push(step));
-                }
+    let egress = at_pod(plan, layer, flow, Direction::Egress, verdict.egress);
+    let hosts = verdict.hosts.iter().map(|host| at_host_endpoint(plan, layer, flow, host));
+    let ingress = at_pod(plan, layer, flow, Direction::Ingress, verdict.ingress);
+    egress.into_iter().chain(hosts).chain(ingress).collect()
+}
+
+fn at_pod(
+    plan: &Plan,
+    layer: Layer,
+    flow: &Flow,
+    direction: Direction,
+    decision: Option<Decision>,
+) -> Option<Explanation> {
+    let address = if direction == Direction::Egress { flow.src } else { flow.dst };
+    let (endpoint, pod) = plan.pod_at(address)?;
+    let decision = decision?;
+    let mut steps = Vec::new();
+    if !matches!(decision.cause, Cause::Always(cause) if cause != Always::EndpointToHost) {
+        for stack in pod.stacks(layer).iter() {
+            walk(plan, stack, direction, flow, |step| steps.push(step));
+        }
+    }
+    Some(Explanation::new(direction, endpoint, decision, steps))
+}
+
+/// The stages up to the one that decides: doNotTrack and preDNAT, unless the port is a failsafe one, then those of the node's own traffic or of
+/// forwarded traffic.
+fn at_host_endpoint(plan: &Plan, layer: Layer, flow: &Flow, host: &HostDecision) -> Explanation {
+    let HostDecision { endpoint, direction, local, decision, .. } = *host;
+    let mut steps = Vec::new();
+    let asks = !matches!(decision.cause, Cause::Always(_));
+    if let (true, EndpointStacks::Host { untracked, pre_dnat, normal, forward }) =
+        (asks, plan.endpoints[endpoint].stacks(layer))
+    {
+        let early = !plan.settings.is_failsafe(direction, flow);
+        let pre_dnat = (early && direction == Direction::Ingress).then_some((pre_dnat, false));
+        let stages = [early.then_some((untracked, true)), pre_dnat, Some((if local { normal } else { forward }, true))];
+        for (stack, allow_is_final) in stages.into_iter().flatten() {
+            walk(plan, stack, direction, flow, |step| steps.push(step));
+            let decided = matches!(
+                steps.last(),
+                Some(Step::Rule { action, missed, .. })
+                    if missed.is_empty() && (*action == Action::Deny || *action == Action::Allow && allow_is_final)
+            );
+            if decided {
+                break;
             }
-            let closest = if decision.allow { None } else { closest(&steps) };
-            Some(Explanation { direction, endpoint, decision, steps, closest })
-        })
-        .collect()
+        }
+    }
+    Explanation::new(direction, endpoint, decision, steps)
+}
+
+impl Explanation {
+    fn new(direction: Direction, endpoint: EndpointId, decision: Decision, steps: Vec<Step>) -> Self {
+        let closest = if decision.allow { None } else { closest(&steps) };
+        Self { direction, endpoint, decision, steps, closest }
+    }
 }
 
 fn closest(steps: &[Step]) -> Option<Closest> {

@@ -93,7 +93,7 @@ impl Answers<'_> {
     }
 
     fn resolve(&mut self, line: &str) -> Result<Resolved, String> {
-        let question: Question<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
+        let question = Question::parse(line)?;
         if self.parties.len() >= MOST_PARTIES {
             self.parties.clear();
         }

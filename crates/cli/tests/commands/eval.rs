@@ -148,36 +148,36 @@ fn bad_lines_give_an_error_in_their_place() {
     let run = margay(&format!("margay eval -f {} --flows -", cluster.path().display()), &lines.join("\n"));
     expect![[r#"
         {"from":"front/web","to":"front/web","port":80,"verdict":"allow","egress":"allow","ingress":"allow","by":[{"end":"egress","kind":null,"group":null,"namespace":null,"name":null,"tier":null,"default":"allow","reason":"itself"},{"end":"ingress","kind":null,"group":null,"namespace":null,"name":null,"tier":null,"default":"allow","reason":"itself"}]}
-        {"error":"expected value at line 1 column 1","line":3}
-        {"error":"invalid length 1, expected a JSON object with \"from\" and \"to\" at line 1 column 13","line":4}
-        {"error":"missing field `to` at line 1 column 30","line":5}
+        {"error":"the line is no JSON object: write {\"from\": …, \"to\": …, \"port\": …}","line":3}
+        {"error":"the line is no JSON object: write {\"from\": …, \"to\": …, \"port\": …}","line":4}
+        {"error":"missing field `to` at column 30","line":5}
         {"error":"\"port\" is missing: TCP needs one","line":6}
-        {"error":"invalid value: integer `65536`, expected u16 at line 1 column 49","line":7}
-        {"error":"\"http\" is not a protocol: write TCP, UDP, SCTP, ICMP, ICMPv6, UDPLite or a number from 1 to 255 at line 1 column 64","line":8}
-        {"error":"\"300\" is not a protocol: write TCP, UDP, SCTP, ICMP, ICMPv6, UDPLite or a number from 1 to 255 at line 1 column 61","line":9}
-        {"error":"\"5\" is no IP version: write 4, 6, IPv4 or IPv6 at line 1 column 57","line":10}
+        {"error":"invalid value: integer `65536`, expected u16 at column 49","line":7}
+        {"error":"\"http\" is not a protocol: write TCP, UDP, SCTP, ICMP, ICMPv6, UDPLite or a number from 1 to 255 at column 64","line":8}
+        {"error":"\"300\" is not a protocol: write TCP, UDP, SCTP, ICMP, ICMPv6, UDPLite or a number from 1 to 255 at column 61","line":9}
+        {"error":"\"5\" is no IP version: write 4, 6, IPv4 or IPv6 at column 57","line":10}
         {"error":"front/web has no IPv6 address","line":11}
         {"error":"front/web has IPv4 addresses alone, fd00::1 has IPv6 alone","line":12}
         {"error":"front/web has no IPv6 address","line":13}
         {"error":"\"web\" names no end of a flow: write namespace/pod, node/NAME or an IP address","line":14}
-        {"error":"there is no pod shop/api; did you mean shop/api-7d9f8c6b5d-x2x4z or one of 1 more that begin so?","line":15}
+        {"error":"there is no pod shop/api; did you mean shop/api-7d9f8c6b5d-x2x4z or shop/api-7d9f8c6b5d-z5z9k?","line":15}
         {"error":"there is no pod shop/web; there is one in namespace front","line":16}
         {"error":"there is no pod shops/db-0, nor a namespace shops","line":17}
         {"error":"pod shop/done has ended (Succeeded or Failed): its addresses are no longer its own","line":18}
         {"error":"there is no node node-3","line":19}
         {"error":"there is no service shop/web","line":20}
-        {"error":"duplicate field `from` at line 1 column 26","line":21}
+        {"error":"duplicate field `from` at column 26","line":21}
         [exit code 2]"#]].assert_eq(&run.to_string());
 }
 
 #[test]
 fn deep_and_long_lines_are_bad_lines() {
     let cluster = file(SHOP);
-    let deep = "[".repeat(100_000);
+    let deep = format!("{{\"from\":\"front/web\",\"x\":{}", "[".repeat(100_000));
     let wide = format!("{{\"from\":\"{}\"}}", "x".repeat(2_000_000));
     let run = margay(&format!("margay eval -f {} --flows -", cluster.path().display()), &format!("{deep}\n{wide}"));
     expect![[r#"
-        {"error":"invalid type: sequence, expected a string at line 1 column 1","line":1}
+        {"error":"EOF while parsing a list at column 100024","line":1}
         {"error":"the line is longer than 1048576 bytes","line":2}
         [exit code 2]"#]]
     .assert_eq(&run.to_string());

@@ -3,8 +3,11 @@
 mod cyclonus;
 mod eval;
 mod explain;
+mod host;
 mod matrix;
 mod policies;
+#[cfg(target_os = "linux")]
+mod render;
 mod usage;
 mod validate;
 

@@ -112,6 +112,9 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Exit, Failur
         }
     }
     let expected = args.expect.is_none_or(|word| word == report.verdict);
+    if let (Some(expected), Output::Text) = (args.expect.filter(|word| *word != report.verdict), args.output) {
+        writeln!(streams.stderr, "expected: {expected}")?;
+    }
     Ok(if expected { Exit::Fine } else { Exit::Findings })
 }
 

@@ -31,8 +31,8 @@ impl Printer<'_> {
         let Report { from, to, .. } = report;
         let title = format!("{} → {}  {}", from.name, to.name, report.traffic);
         writeln!(self.out, "{}", self.paint.apply(Tone::Bold, &title))?;
-        let on = |node: &Option<_>| node.as_ref().map_or_else(String::new, |node| format!(" on node {node}"));
-        let ends = format!("{}{} → {}{}", from.whose, on(&from.node), to.whose, on(&to.node));
+        let service = report.service.as_ref().map_or_else(String::new, |service| format!("{service} → "));
+        let ends = format!("{} → {service}{}", from.whose, to.whose);
         writeln!(self.out, "{}", self.paint.apply(Tone::Dim, &ends))?;
         self.backends(report)?;
         writeln!(self.out)?;
@@ -47,7 +47,7 @@ impl Printer<'_> {
     fn backends(&mut self, report: &Report) -> io::Result<()> {
         for backend in report.backends.iter().flatten() {
             let word = self.paint.apply(tone(backend.verdict), past(backend.verdict));
-            writeln!(self.out, "  backend {} port {}: {word}", backend.address, backend.port)?;
+            writeln!(self.out, "  backend {}: {word}", std::net::SocketAddr::new(backend.address, backend.port))?;
         }
         Ok(())
     }
@@ -134,6 +134,13 @@ impl Printer<'_> {
 
     fn rule(&mut self, rule: &RuleReport) -> io::Result<()> {
         let RuleReport { rule: index, action, .. } = rule;
+        if rule.unreadable {
+            let text = if rule.matched { "denies everything" } else { "matches nothing" };
+            let text = format!(
+                "      rule {index} {action}: can't be enforced as it is written, so it {text} (`margay validate` says more)"
+            );
+            return writeln!(self.out, "{}", self.paint.apply(Tone::Bad, &text));
+        }
         if rule.matched {
             let tone = match *action {
                 "allow" => Tone::Good,
@@ -150,9 +157,17 @@ impl Printer<'_> {
 
     fn closest(&mut self, closest: &ClosestReport) -> io::Result<()> {
         self.excerpt("Closest", &closest.rule)?;
-        for fix in &closest.would_match_if {
-            let wanted = self.paint.apply(Tone::Good, &fix.rule);
-            writeln!(self.out, "  would match if {} {} → {wanted}", fix.part, self.paint.apply(Tone::Bad, &fix.flow))?;
+        for (index, fix) in closest.would_match_if.iter().enumerate() {
+            let word = if index == 0 { "would match if" } else { "and if" };
+            let is_list = fix.part.ends_with("address") && !fix.rule.starts_with("any but");
+            let one_of = if is_list { "one of: " } else { "" };
+            writeln!(self.out, "  {word} the {} were {one_of}{}", fix.part, self.paint.apply(Tone::Good, &fix.rule))?;
+            let since = match fix.since.as_str() {
+                "" => String::new(),
+                of_pod if of_pod.starts_with("has ") || of_pod.starts_with("is ") => format!(", which {of_pod}"),
+                of_other => format!("; {of_other}"),
+            };
+            writeln!(self.out, "    it is {}{since}", self.paint.apply(Tone::Bad, &fix.flow))?;
         }
         Ok(())
     }

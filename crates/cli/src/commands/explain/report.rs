@@ -1,7 +1,7 @@
 //! What is to say about a flow, before it is printed: the same for people and for programs.
 
 use crate::answer::{Answer, At, Backend, By, End, Word, reason};
-use crate::fix::{Fix, fixes};
+use crate::fix::{Fix, fixes, whose};
 use crate::flows::Resolved;
 use crate::party::PartyName;
 use crate::words;
@@ -12,7 +12,7 @@ use margay_policy::{
 };
 use serde::Serialize;
 use smol_str::SmolStr;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// A flow, its verdict, and all that led to it.
 #[derive(Debug, Serialize)]
@@ -31,6 +31,9 @@ pub(super) struct Report {
     /// The verdict of the other layer, where it differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) otherwise: Option<Word>,
+    /// Of a service: the address and port that were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) service: Option<SocketAddr>,
     /// Of a service: its backends. The rest is about the first that can't be reached, or else about the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) backends: Option<Vec<Backend>>,
@@ -102,6 +105,9 @@ pub(super) struct RuleReport {
     pub(super) action: &'static str,
     pub(super) place: Option<String>,
     pub(super) matched: bool,
+    /// It has an error: an Allow then matches nothing, anything else denies everything.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) unreadable: bool,
     /// The parts that the flow does not match.
     pub(super) missed: Vec<Fix>,
 }
@@ -144,7 +150,7 @@ impl Report {
         let party = |name: &PartyName, address| PartyReport {
             name: name.to_string(),
             address,
-            whose: crate::fix::whose(world, address),
+            whose: whose(world, address),
             node: plan.node_of(address).map(|node| node.name.clone()),
         };
         Self {
@@ -153,7 +159,8 @@ impl Report {
             protocol: flow.protocol.to_string(),
             port: flow.port,
             source_port: flow.source_port,
-            traffic: words::traffic(&flow),
+            service: asked.backends.as_ref().map(|_| SocketAddr::new(asked.flow.dst, asked.flow.port)),
+            traffic: words::traffic(&asked.flow),
             layer: if layer == Layer::Enforced { "enforced" } else { "staged" },
             verdict: answer.verdict,
             otherwise,
@@ -179,25 +186,16 @@ fn deciding(asked: &Resolved, answer: &Answer) -> Flow {
 fn ends(world: &World, layer: Layer, flow: &Flow) -> Vec<EndReport> {
     let plan = world.plan();
     let verdict = verdict_in(plan, layer, flow);
-    let mut explained = margay_policy::explain(plan, layer, flow);
+    let explained = margay_policy::explain(plan, layer, flow);
     let at = At::all(plan, flow, &verdict);
-    let reports = at.into_iter().map(|(at, decision)| {
-        let of = |explanation: &Explanation| match at.end {
-            End::Egress => explanation.direction == Direction::Egress,
-            End::Ingress => explanation.direction == Direction::Ingress,
-            _ => false,
-        };
-        let explanation = explained.iter().position(of).map(|index| explained.swap_remove(index));
-        end(world, flow, &at, decision, explanation.as_ref())
-    });
-    reports.collect()
+    at.iter().zip(&explained).map(|((at, _), explanation)| end(world, flow, at, explanation)).collect()
 }
 
-fn end(world: &World, flow: &Flow, at: &At<'_>, decision: Decision, explanation: Option<&Explanation>) -> EndReport {
+fn end(world: &World, flow: &Flow, at: &At<'_>, explanation: &Explanation) -> EndReport {
+    let decision = explanation.decision;
     let plan = world.plan();
     let key = &at.endpoint.key;
-    let steps = explanation.map_or(&[][..], |explanation| &explanation.steps);
-    let tiers = tiers(world, flow, at.direction(), steps);
+    let tiers = tiers(world, flow, at.direction(), &explanation.steps);
     let rule = |policy: PolicyId, index| RuleName::of(world, &plan.policies[policy].key, at.direction(), index);
     let decided_by = match decision.cause {
         Cause::Rule { policy, index } => Some(rule(policy, index)),
@@ -210,7 +208,7 @@ fn end(world: &World, flow: &Flow, at: &At<'_>, decision: Decision, explanation:
     .iter()
     .map(|policy| PolicyName::of(world, &plan.policies[*policy].key))
     .collect();
-    let closest = explanation.and_then(|explanation| explanation.closest.as_ref()).map(|closest| {
+    let closest = explanation.closest.as_ref().map(|closest| {
         let name = rule(closest.policy, closest.index);
         let compared =
             tiers.iter().flat_map(|tier| &tier.policies).filter(|policy| policy.name.words == name.policy.words);
@@ -291,25 +289,43 @@ fn compared<'s>(
     steps: &mut std::iter::Peekable<impl Iterator<Item = &'s Step>>,
 ) -> Vec<RuleReport> {
     let policy = &world.plan().policies[id];
+    let report = |index, action| {
+        let id = RuleId { policy: policy.key.clone(), direction, index };
+        let unreadable = world.unreadable(&id).is_some();
+        let place = world.rule_place(&id).map(|place| place.to_string());
+        RuleReport { rule: index, action: word(action), place, matched: false, unreadable, missed: Vec::new() }
+    };
     let mut reports: Vec<RuleReport> = Vec::new();
+    // An unreadable Allow is no rule of the Plan: its place is where its index is.
+    let skipped = |reports: &mut Vec<RuleReport>, until: u16| {
+        let first = reports.last().map_or(0, |last| last.rule + 1);
+        let unreadable = (first..until).filter_map(|index| {
+            let id = RuleId { policy: policy.key.clone(), direction, index };
+            Some(report(index, world.unreadable(&id)?))
+        });
+        let unreadable: Vec<_> = unreadable.collect();
+        reports.extend(unreadable);
+    };
+    let mut decided = false;
     for rule in policy.rules(direction) {
         let of_policy = |step: &&Step| matches!(step, Step::Rule { policy, .. } if *policy == id);
-        let Some(Step::Rule { index, action, missed, .. }) = steps.next_if(of_policy) else { break };
+        let Some(Step::Rule { index, action, missed, .. }) = steps.next_if(of_policy) else {
+            decided = true;
+            break;
+        };
+        let fixes = fixes(world, &rule.rule, flow, missed);
         if let Some(last) = reports.last_mut().filter(|last| last.rule == *index) {
             if missed.len() < last.missed.len() {
-                last.missed = fixes(world, &rule.rule, flow, missed);
+                last.missed = fixes;
                 last.matched = missed.is_empty();
             }
             continue;
         }
-        let place = world.rule_place(&RuleId { policy: policy.key.clone(), direction, index: *index });
-        reports.push(RuleReport {
-            rule: *index,
-            action: word(*action),
-            place: place.map(|place| place.to_string()),
-            matched: missed.is_empty(),
-            missed: fixes(world, &rule.rule, flow, missed),
-        });
+        skipped(&mut reports, *index);
+        reports.push(RuleReport { matched: missed.is_empty(), missed: fixes, ..report(*index, *action) });
+    }
+    if !decided && !reports.iter().any(|rule| rule.matched && rule.action != "log") {
+        skipped(&mut reports, world.rules_written(&policy.key, direction));
     }
     reports
 }
