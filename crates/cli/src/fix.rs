@@ -29,6 +29,7 @@ pub(crate) struct Fix {
 pub(crate) fn fixes(world: &World, rule: &Rule<SetId>, flow: &Flow, missed: &[Mismatch]) -> Vec<Fix> {
     let mut parts = missed.to_vec();
     parts.dedup();
+    let port_of_flow = |port: u16| if flow.protocol.has_ports() { port.to_string() } else { "none".to_owned() };
     let plain = |wanted| (wanted, String::new());
     let fix = |part: &Mismatch| {
         let (flow, (rule, since)) = match part {
@@ -40,8 +41,8 @@ pub(crate) fn fixes(world: &World, rule: &Rule<SetId>, flow: &Flow, missed: &[Mi
             Mismatch::Icmp => (format!("{}/{}", flow.icmp.0, flow.icmp.1), plain(icmp(rule))),
             Mismatch::SourceAddress => (whose(world, flow.src), address(world, &rule.source, flow.src)),
             Mismatch::DestinationAddress => (whose(world, flow.dst), address(world, &rule.destination, flow.dst)),
-            Mismatch::SourcePort => (flow.source_port.to_string(), plain(port(world, &rule.source, flow.src))),
-            Mismatch::DestinationPort => (flow.port.to_string(), plain(port(world, &rule.destination, flow.dst))),
+            Mismatch::SourcePort => (port_of_flow(flow.source_port), plain(port(world, &rule.source, flow.src))),
+            Mismatch::DestinationPort => (port_of_flow(flow.port), plain(port(world, &rule.destination, flow.dst))),
         };
         Fix { part: part.to_string(), flow, rule, since }
     };

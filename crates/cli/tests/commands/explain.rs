@@ -19,13 +19,13 @@ fn a_default_deny_names_who_isolated_and_the_nearest_fix() {
             Egress of front/web: allowed, no policy decides; profile kns.front allows
               tier security: passes on to the next tier
                 GlobalNetworkPolicy no-metadata-service  <stdin>:96
-                  rule 0 deny: no match, destination address is 10.0.2.12 (pod shop/db-0)
-                ▸ rule 1 pass: matches
+                    rule 0 deny: no match, destination address is 10.0.2.12 (pod shop/db-0)
+                  ▸ rule 1 pass: matches
 
             Ingress of shop/db-0: denied, isolated by NetworkPolicy shop/db: no rule of tier default matches, and the tier denies by default
               tier default: no rule matches; denies by default
                 NetworkPolicy shop/db  <stdin>:69
-                  rule 0 allow: no match, source address is 10.0.1.10 (pod front/web)
+                    rule 0 allow: no match, source address is 10.0.1.10 (pod front/web)
               Closest: ingress rule 0 of NetworkPolicy shop/db  <stdin>:75
                 75 |   - from:
                 76 |     - podSelector: {matchLabels: {app: api}}
@@ -50,13 +50,13 @@ fn two_parts_of_the_closest_rule_do_not_match() {
             Egress of front/web: allowed, no policy decides; profile kns.front allows
               tier security: passes on to the next tier
                 GlobalNetworkPolicy no-metadata-service  <stdin>:96
-                  rule 0 deny: no match, destination address is 10.0.2.12 (pod shop/db-0)
-                ▸ rule 1 pass: matches
+                    rule 0 deny: no match, destination address is 10.0.2.12 (pod shop/db-0)
+                  ▸ rule 1 pass: matches
 
             Ingress of shop/db-0: denied, isolated by NetworkPolicy shop/db: no rule of tier default matches, and the tier denies by default
               tier default: no rule matches; denies by default
                 NetworkPolicy shop/db  <stdin>:69
-                  rule 0 allow: no match, source address is 10.0.1.10 (pod front/web), destination port is 80
+                    rule 0 allow: no match, source address is 10.0.1.10 (pod front/web), destination port is 80
               Closest: ingress rule 0 of NetworkPolicy shop/db  <stdin>:75
                 75 |   - from:
                 76 |     - podSelector: {matchLabels: {app: api}}
@@ -83,13 +83,13 @@ fn a_named_port_is_the_destinations() {
             Egress of front/web: allowed, no policy decides; profile kns.front allows
               tier security: passes on to the next tier
                 GlobalNetworkPolicy no-metadata-service  <stdin>:96
-                  rule 0 deny: no match, destination address is 10.0.1.11 (pod shop/api-7d9f8c6b5d-x2x4z)
-                ▸ rule 1 pass: matches
+                    rule 0 deny: no match, destination address is 10.0.1.11 (pod shop/api-7d9f8c6b5d-x2x4z)
+                  ▸ rule 1 pass: matches
 
             Ingress of shop/api-7d9f8c6b5d-x2x4z: denied, isolated by NetworkPolicy shop/api: no rule of tier default matches, and the tier denies by default
               tier default: no rule matches; denies by default
                 NetworkPolicy shop/api  <stdin>:80
-                  rule 0 allow: no match, destination port is 80
+                    rule 0 allow: no match, destination port is 80
               Closest: ingress rule 0 of NetworkPolicy shop/api  <stdin>:86
                 86 |   - from:
                 87 |     - namespaceSelector: {matchLabels: {team: web}}
@@ -114,7 +114,7 @@ fn a_rule_denies() {
             Egress of shop/db-0: denied, egress rule 0 of GlobalNetworkPolicy no-metadata-service
               tier security: denies
                 GlobalNetworkPolicy no-metadata-service  <stdin>:96
-                ▸ rule 0 deny: matches
+                  ▸ rule 0 deny: matches
               Decided by: egress rule 0 of GlobalNetworkPolicy no-metadata-service  <stdin>:104
                104 |   - action: Deny
                105 |     destination: {nets: [169.254.169.254/32]}
@@ -135,13 +135,13 @@ fn a_rule_allows() {
             Egress of shop/api-7d9f8c6b5d-x2x4z: allowed, no policy decides; profile kns.shop allows
               tier security: passes on to the next tier
                 GlobalNetworkPolicy no-metadata-service  <stdin>:96
-                  rule 0 deny: no match, destination address is 10.0.2.12 (pod shop/db-0)
-                ▸ rule 1 pass: matches
+                    rule 0 deny: no match, destination address is 10.0.2.12 (pod shop/db-0)
+                  ▸ rule 1 pass: matches
 
             Ingress of shop/db-0: allowed, ingress rule 0 of NetworkPolicy shop/db
               tier default: allows
                 NetworkPolicy shop/db  <stdin>:69
-                ▸ rule 0 allow: matches
+                  ▸ rule 0 allow: matches
               Decided by: ingress rule 0 of NetworkPolicy shop/db  <stdin>:75
                 75 |   - from:
                 76 |     - podSelector: {matchLabels: {app: api}}
@@ -166,13 +166,13 @@ fn a_service() {
             Egress of shop/db-0: allowed, no policy decides; profile kns.shop allows
               tier security: passes on to the next tier
                 GlobalNetworkPolicy no-metadata-service  <stdin>:96
-                  rule 0 deny: no match, destination address is 10.0.1.11 (pod shop/api-7d9f8c6b5d-x2x4z)
-                ▸ rule 1 pass: matches
+                    rule 0 deny: no match, destination address is 10.0.1.11 (pod shop/api-7d9f8c6b5d-x2x4z)
+                  ▸ rule 1 pass: matches
 
             Ingress of shop/api-7d9f8c6b5d-x2x4z: denied, isolated by NetworkPolicy shop/api: no rule of tier default matches, and the tier denies by default
               tier default: no rule matches; denies by default
                 NetworkPolicy shop/api  <stdin>:80
-                  rule 0 allow: no match, source address is 10.0.2.12 (pod shop/db-0)
+                    rule 0 allow: no match, source address is 10.0.2.12 (pod shop/db-0)
               Closest: ingress rule 0 of NetworkPolicy shop/api  <stdin>:86
                 86 |   - from:
                 87 |     - namespaceSelector: {matchLabels: {team: web}}
@@ -213,13 +213,13 @@ fn the_staged_policies() {
             Egress of front/web: allowed, no policy decides; profile kns.front allows
               tier security: passes on to the next tier
                 GlobalNetworkPolicy no-metadata-service  <stdin>:96
-                  rule 0 deny: no match, destination address is 10.0.2.12 (pod shop/db-0)
-                ▸ rule 1 pass: matches
+                    rule 0 deny: no match, destination address is 10.0.2.12 (pod shop/db-0)
+                  ▸ rule 1 pass: matches
 
             Ingress of shop/db-0: allowed, ingress rule 0 of StagedKubernetesNetworkPolicy shop/db
               tier default: allows
                 StagedKubernetesNetworkPolicy shop/db  <stdin>:108
-                ▸ rule 0 allow: matches
+                  ▸ rule 0 allow: matches
               Decided by: ingress rule 0 of StagedKubernetesNetworkPolicy shop/db  <stdin>:115
                115 |   - from:
                116 |     - podSelector: {matchLabels: {app: api}}

@@ -57,7 +57,7 @@ fn a_forwarded_packet_is_denied_on_its_way() {
             Ingress of host endpoint b-eth0 of node b: denied, ingress rule 0 of GlobalNetworkPolicy no-ssh
               tier default: denies
                 GlobalNetworkPolicy no-ssh  hosts.yaml:12
-                ▸ rule 0 deny: matches
+                  ▸ rule 0 deny: matches
               Decided by: ingress rule 0 of GlobalNetworkPolicy no-ssh  hosts.yaml:19
                 19 |   - {action: Deny, protocol: TCP, destination: {ports: [2222]}}
 
@@ -66,7 +66,7 @@ fn a_forwarded_packet_is_denied_on_its_way() {
                 Calico NetworkPolicy shop/db  hosts.yaml:22
                   rule 0 allow: can't be enforced as it is written, so it matches nothing (`margay validate` says more)
                   rule 1 allow: can't be enforced as it is written, so it matches nothing (`margay validate` says more)
-                  rule 2 allow: no match, source address is 10.0.0.1 (pod shop/web), destination port is 2222
+                    rule 2 allow: no match, source address is 10.0.0.1 (pod shop/web), destination port is 2222
               Closest: ingress rule 2 of Calico NetworkPolicy shop/db  hosts.yaml:31
                 31 |   - {action: Allow, protocol: TCP, source: {notSelector: app == 'web'}, destination: {ports: [5432]}}
               would match if the source address were any but endpoints and network sets with app == "web"
@@ -94,8 +94,8 @@ fn the_first_family_of_the_destination_is_taken() {
             Ingress of host endpoint b-eth0 of node b: allowed, ingress rule 1 of GlobalNetworkPolicy no-ssh
               tier default: allows
                 GlobalNetworkPolicy no-ssh  hosts.yaml:12
-                  rule 0 deny: no match, protocol is ICMP, destination port is 0
-                ▸ rule 1 allow: matches
+                    rule 0 deny: no match, protocol is ICMP, destination port is none
+                  ▸ rule 1 allow: matches
               Decided by: ingress rule 1 of GlobalNetworkPolicy no-ssh  hosts.yaml:20
                 20 |   - {action: Allow, source: {nets: [10.0.0.0/8]}}
 
@@ -104,7 +104,7 @@ fn the_first_family_of_the_destination_is_taken() {
                 Calico NetworkPolicy shop/db  hosts.yaml:22
                   rule 0 allow: can't be enforced as it is written, so it matches nothing (`margay validate` says more)
                   rule 1 allow: can't be enforced as it is written, so it matches nothing (`margay validate` says more)
-                  rule 2 allow: no match, protocol is ICMP, source address is 10.0.0.1 (pod shop/web), destination port is 0
+                    rule 2 allow: no match, protocol is ICMP, source address is 10.0.0.1 (pod shop/web), destination port is none
               Closest: ingress rule 2 of Calico NetworkPolicy shop/db  hosts.yaml:31
                 31 |   - {action: Allow, protocol: TCP, source: {notSelector: app == 'web'}, destination: {ports: [5432]}}
               would match if the protocol were TCP
@@ -112,7 +112,7 @@ fn the_first_family_of_the_destination_is_taken() {
               and if the source address were any but endpoints and network sets with app == "web"
                 it is 10.0.0.1 (pod shop/web)
               and if the destination port were 5432
-                it is 0
+                it is none
             [standard error]
             1 error in 1 file: run `margay validate -f hosts.yaml`
             [exit code 0]"#]],
@@ -132,8 +132,8 @@ fn local_traffic_of_a_host_endpoint() {
             Ingress of host endpoint b-eth0 of node b: denied, isolated by GlobalNetworkPolicy no-ssh: no rule of tier default matches, and the tier denies by default
               tier default: no rule matches; denies by default
                 GlobalNetworkPolicy no-ssh  hosts.yaml:12
-                  rule 0 deny: no match, destination port is 80
-                  rule 1 allow: no match, source address is 203.0.113.1 (outside the cluster)
+                    rule 0 deny: no match, destination port is 80
+                    rule 1 allow: no match, source address is 203.0.113.1 (outside the cluster)
               Closest: ingress rule 1 of GlobalNetworkPolicy no-ssh  hosts.yaml:20
                 20 |   - {action: Allow, source: {nets: [10.0.0.0/8]}}
               would match if the source address were one of: 10.0.0.0/8
@@ -166,8 +166,8 @@ fn local_traffic_of_a_host_endpoint() {
             Ingress of host endpoint b-eth0 of node b: denied, isolated by GlobalNetworkPolicy no-ssh: no rule of tier default matches, and the tier denies by default
               tier default: no rule matches; denies by default
                 GlobalNetworkPolicy no-ssh  hosts.yaml:12
-                  rule 0 deny: no match, destination port is 80
-                  rule 1 allow: no match, source address is 192.0.2.1 (node a)
+                    rule 0 deny: no match, destination port is 80
+                    rule 1 allow: no match, source address is 192.0.2.1 (node a)
               Closest: ingress rule 1 of GlobalNetworkPolicy no-ssh  hosts.yaml:20
                 20 |   - {action: Allow, source: {nets: [10.0.0.0/8]}}
               would match if the source address were one of: 10.0.0.0/8

@@ -6,6 +6,7 @@ mod explain;
 mod host;
 mod matrix;
 mod policies;
+mod properties;
 #[cfg(target_os = "linux")]
 mod render;
 mod usage;

@@ -123,11 +123,11 @@ impl Printer<'_> {
         }
         let more = missed.len().saturating_sub(most);
         if more > 0 {
-            let text = format!("      {more} more rules do not match (--all lists them)");
+            let text = format!("        {more} more rules do not match (--all lists them)");
             writeln!(self.out, "{}", self.paint.apply(Tone::Dim, &text))?;
         }
         if policy.rules.is_empty() && matched.is_empty() {
-            writeln!(self.out, "{}", self.paint.apply(Tone::Dim, "      no rules"))?;
+            writeln!(self.out, "{}", self.paint.apply(Tone::Dim, "        no rules"))?;
         }
         Ok(())
     }
@@ -148,10 +148,10 @@ impl Printer<'_> {
                 _ => Tone::Mixed,
             };
             let text = format!("rule {index} {action}: matches");
-            return writeln!(self.out, "    ▸ {}", self.paint.apply(tone, &text));
+            return writeln!(self.out, "      ▸ {}", self.paint.apply(tone, &text));
         }
         let parts: Vec<_> = rule.missed.iter().map(|fix| format!("{} is {}", fix.part, fix.flow)).collect();
-        let text = format!("      rule {index} {action}: no match, {}", parts.join(", "));
+        let text = format!("        rule {index} {action}: no match, {}", parts.join(", "));
         writeln!(self.out, "{}", self.paint.apply(Tone::Dim, &text))
     }
 
