@@ -34,7 +34,7 @@ pub(crate) struct Wanted<'a> {
 /// The chains of a host endpoint, by stage.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct HostChains {
-    /// Its interface; `*` is every interface not named by another.
+    /// Its interface; `*` is every interface not named by another; empty where it names none.
     pub(crate) interface: String,
     /// For each stage and direction, the stable name of the stack, where it has a chain.
     pub(crate) untracked: [Option<margay_policy::Name>; 2],
@@ -99,7 +99,8 @@ fn own(direction: Direction, family: Family) -> PayloadField {
     }
 }
 
-/// The address of the other end.
+/// The address of the other end: for a host endpoint of `*`, what comes in is from a pod of the node by its source, what goes out to one by its
+/// destination; neither is its traffic.
 fn other(direction: Direction, family: Family) -> PayloadField {
     match direction {
         Direction::Egress => destination(family),
@@ -259,48 +260,37 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    /// To the stack of each host endpoint by interface, by `enter` (jump or goto). With `whole`, an interface that has a host endpoint of its own
-    /// is of no concern to one of `*`, even where its own has nothing to say.
+    /// To the stack of each host endpoint by interface, by `enter` (jump or goto). One of `*` is not asked where another names the interface, even
+    /// where that has nothing to say.
     fn dispatch(
         &self,
         stack: impl Fn(&HostChains) -> [Option<margay_policy::Name>; 2],
         enter: fn(String) -> Verdict,
-        whole: bool,
     ) -> Vec<Rule> {
-        let named = match self.direction {
+        let interface = match self.direction {
             Direction::Ingress => MetaKey::IifName,
             Direction::Egress => MetaKey::OifName,
         };
+        let named = self.wanted.hosts.iter().map(|host| host.interface.as_str()).filter(|name| *name != "*");
+        let elsewhere: Vec<Data> = named.chain(["lo"]).map(Data::interface).collect();
         let mut rules = Vec::new();
-        let every = self.wanted.hosts.iter().any(|host| host.interface == "*");
         for host in self.wanted.hosts {
-            let at = |rule: Rule| match host.interface.as_str() {
-                "*" => rule.meta(named).ne(Data::interface("lo")),
-                name => rule.meta(named).eq(Data::interface(name)),
-            };
-            if let Some(name) = stack(host)[way(self.direction)] {
-                for family in self.wanted.families {
-                    let lane = Lane { direction: self.direction, family: *family, tracking: self.tracking };
-                    let mut rule = at(of_family(*family));
-                    if host.interface == "*" {
-                        rule =
-                            rule.payload(other_than_pod(self.direction, *family)).lookup_missing(names::pods(*family));
-                    }
-                    rules.push(rule.verdict(enter(names::stack(name, lane))));
-                }
-            }
-            if whole && every && host.interface != "*" {
-                rules.push(at(Rule::new()).verdict(Verdict::Accept));
+            let Some(name) = stack(host)[way(self.direction)] else { continue };
+            for family in self.wanted.families {
+                let lane = Lane { direction: self.direction, family: *family, tracking: self.tracking };
+                let rule = of_family(*family).meta(interface);
+                let rule = match host.interface.as_str() {
+                    "*" => rule
+                        .lookup_missing(InlineSet::new(FieldType::IFNAME, elsewhere.iter().cloned().map(Element::new)))
+                        .payload(other(self.direction, *family))
+                        .lookup_missing(names::pods(*family)),
+                    named => rule.eq(Data::interface(named)),
+                };
+                rules.push(rule.verdict(enter(names::stack(name, lane))));
             }
         }
         rules
     }
-}
-
-/// For `*`: traffic with the node's own pods is not the host endpoint's. What comes in is from a pod by its source, what goes out to one by its
-/// destination.
-fn other_than_pod(direction: Direction, family: Family) -> PayloadField {
-    other(direction, family)
 }
 
 fn hosts(wanted: &Wanted<'_>) -> Vec<Built> {
@@ -319,34 +309,34 @@ fn hosts(wanted: &Wanted<'_>) -> Vec<Built> {
         if any(|host| host.untracked, direction) {
             let mut rules = vec![neighbour_discovery()];
             rules.extend(safe(direction));
-            rules.extend(stage(direction, Tracking::Untracked).dispatch(|host| host.untracked, goto, true));
+            rules.extend(stage(direction, Tracking::Untracked).dispatch(|host| host.untracked, goto));
             chains.push((chain(name, hook, RAW), rules));
         }
     }
     if any(|host| host.pre_dnat, Ingress) {
         let mut rules = vec![established(), untracked_accept(), neighbour_discovery()];
         rules.extend(safe(Ingress));
-        rules.extend(stage(Ingress, Tracking::Tracked).dispatch(|host| host.pre_dnat, goto, true));
+        rules.extend(stage(Ingress, Tracking::Tracked).dispatch(|host| host.pre_dnat, goto));
         chains.push((chain("host-pre-dnat", Hook::Prerouting, PRE_DNAT), rules));
     }
     for (name, hook, direction) in [("host-in", Hook::Input, Ingress), ("host-out", Hook::Output, Egress)] {
         if any(|host| host.normal, direction) {
             let mut rules = vec![established(), untracked_accept(), neighbour_discovery()];
             rules.extend(safe(direction));
-            rules.extend(stage(direction, Tracking::Tracked).dispatch(|host| host.normal, goto, true));
+            rules.extend(stage(direction, Tracking::Tracked).dispatch(|host| host.normal, goto));
             chains.push((chain(name, hook, FILTER), rules));
         }
     }
     if any(|host| host.forward, Ingress) {
         let mut rules = vec![established(), untracked_accept(), neighbour_discovery()];
-        rules.extend(stage(Ingress, Tracking::Tracked).dispatch(|host| host.forward, goto, true));
+        rules.extend(stage(Ingress, Tracking::Tracked).dispatch(|host| host.forward, goto));
         chains.push((chain("host-forward-in", Hook::Forward, FILTER), rules));
     }
     if any(|host| host.forward, Egress) || any(|host| host.untracked, Egress) {
         let mut rules = vec![established(), neighbour_discovery()];
         // What is forwarded is tracked already: doNotTrack policy filters it here, and a failsafe port skips that stage alone.
         if let Some(skip) = failsafe(wanted.settings, Egress) {
-            let forward = stage(Egress, Tracking::Tracked).dispatch(|host| host.forward, goto, true);
+            let forward = stage(Egress, Tracking::Tracked).dispatch(|host| host.forward, goto);
             for rule in forward {
                 let mut both = skip.clone();
                 both.expressions.extend(rule.expressions);
@@ -354,8 +344,8 @@ fn hosts(wanted: &Wanted<'_>) -> Vec<Built> {
             }
             rules.push(skip.verdict(Verdict::Accept));
         }
-        rules.extend(stage(Egress, Tracking::Untracked).dispatch(|host| host.untracked, Verdict::Jump, false));
-        rules.extend(stage(Egress, Tracking::Tracked).dispatch(|host| host.forward, goto, true));
+        rules.extend(stage(Egress, Tracking::Untracked).dispatch(|host| host.untracked, Verdict::Jump));
+        rules.extend(stage(Egress, Tracking::Tracked).dispatch(|host| host.forward, goto));
         chains.push((chain("host-forward-out", Hook::Forward, FILTER + 3), rules));
     }
     chains

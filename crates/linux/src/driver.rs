@@ -92,7 +92,6 @@ impl LinuxDriver {
                 }
             }
             Err(error) => {
-                eprintln!("DEBUG {:#?}", self.transaction.batch.describe().collect::<Vec<_>>());
                 self.stale = true;
                 self.failed("programming nftables", &error);
             }

@@ -367,9 +367,15 @@ impl Mirror {
         let chosen = |id: &EndpointId| plan.uplinks.values().any(|uplink| uplink == id);
         hosts.sort_by_key(|(id, (name, host))| (host.interface == "*", !chosen(id), name));
         let mut chains: Vec<HostChains> = Vec::new();
-        for (_, (_, host)) in hosts {
+        for (id, (_, host)) in hosts {
+            let mut host = host.clone();
+            if host.interface.is_empty() {
+                // It names none: it stands on the uplink where it was chosen for it, else nowhere.
+                let Some((node, _)) = plan.uplinks.iter().find(|(_, uplink)| *uplink == id) else { continue };
+                host.interface = plan.nodes.get(node).map(|node| node.uplink.to_string()).unwrap_or_default();
+            }
             if !chains.iter().any(|other| other.interface == host.interface) {
-                chains.push(host.clone());
+                chains.push(host);
             }
         }
         let wanted = base::base_chains(&Wanted {
@@ -414,13 +420,12 @@ fn programmed(plan: &Plan, endpoint: &Endpoint) -> Programmed {
             host: None,
         },
         EndpointStacks::Host { untracked, pre_dnat, normal, forward } => {
-            let Some(interface) = &endpoint.interface else { return Programmed::default() };
             let ways = |stack: StackId| {
                 let stack = &plan.stacks[stack];
                 Direction::ALL.map(|direction| chains::has_chain(stack, direction).then_some(stack.name))
             };
             let host = HostChains {
-                interface: interface.to_string(),
+                interface: endpoint.interface.as_ref().map(ToString::to_string).unwrap_or_default(),
                 untracked: ways(untracked),
                 pre_dnat: ways(pre_dnat),
                 normal: ways(normal),

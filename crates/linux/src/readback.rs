@@ -122,15 +122,15 @@ fn mend(desired: &Content, actual: &Content, transaction: &mut Transaction) {
         }
     }
     let old = |name: &&String| !desired.chains.contains_key(*name);
-    // A chain that goes may refer to another that goes: empty them all first.
+    // A chain that goes may refer to another that goes, and so may an element of a map that goes: first all are emptied.
     for name in actual.chains.keys().filter(old) {
         transaction.rules(name, Vec::new());
     }
-    for name in actual.chains.keys().filter(old) {
-        transaction.remove_chain(name);
-    }
     for name in actual.sets.keys().filter(|name| !desired.sets.contains_key(*name)) {
         transaction.remove_set(name);
+    }
+    for name in actual.chains.keys().filter(old) {
+        transaction.remove_chain(name);
     }
 }
 

@@ -152,7 +152,8 @@ fn programmed(text: &str) -> (Engine, LinuxDriver) {
 fn a_label_change_touches_no_rule() {
     in_namespace(|| {
         let (mut engine, mut driver) = programmed(CLUSTER);
-        for (labels, added, deleted) in [("{app: other}", 0, 1), ("{app: client}", 1, 0), ("{app: client, tier: web}", 0, 0)]
+        for (labels, added, deleted) in
+            [("{app: other}", 0, 1), ("{app: client}", 1, 0), ("{app: client, tier: web}", 0, 0)]
         {
             let before = driver.written().1;
             for update in
