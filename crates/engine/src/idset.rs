@@ -167,7 +167,10 @@ impl IdSets {
             }
             None => {
                 self.pool.push(pooled);
-                u32::try_from(self.pool.len() - 1).ok().filter(|i| *i < POOLED - 1).expect("fewer than 2^31 sets of ids")
+                u32::try_from(self.pool.len() - 1)
+                    .ok()
+                    .filter(|i| *i < POOLED - 1)
+                    .expect("fewer than 2^31 sets of ids")
             }
         }
     }

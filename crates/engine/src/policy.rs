@@ -411,7 +411,8 @@ impl Policies {
         let record = &self.list[id];
         let body = record.body.as_ref().expect("a policy that a stack has is there");
         let sides: Box<[u32]> = body.rules().flat_map(Compact::sides).collect();
-        let changes: &[Change] = if record.uses.enforced > 0 { &[Change::Add, Change::Enforce] } else { &[Change::Add] };
+        let changes: &[Change] =
+            if record.uses.enforced > 0 { &[Change::Add, Change::Enforce] } else { &[Change::Add] };
         for side in &sides {
             for change in changes {
                 self.sides.apply(cluster, &mut self.sets, plan, *side, *change);
@@ -464,7 +465,8 @@ impl Policies {
         let policy = self.plan_policy(cluster, plan, id);
         let before = plan.policies.get_mut(place)?;
         let policy = PlanPolicy { enforced: before.enforced, ..policy };
-        let differs = (&policy.tier, &policy.ingress, &policy.egress) != (&before.tier, &before.ingress, &before.egress);
+        let differs =
+            (&policy.tier, &policy.ingress, &policy.egress) != (&before.tier, &before.ingress, &before.egress);
         *before = policy;
         Some(Refreshed { place: Some(place).filter(|_| differs), sides, enforced })
     }

@@ -290,7 +290,8 @@ impl Sets {
             }
             added.sort_unstable();
             removed.sort_unstable();
-            Some((specs[set].plan?, added, removed)).filter(|(_, added, removed)| !(added.is_empty() && removed.is_empty()))
+            Some((specs[set].plan?, added, removed))
+                .filter(|(_, added, removed)| !(added.is_empty() && removed.is_empty()))
         });
         changed.collect()
     }

@@ -356,7 +356,8 @@ impl Stacks {
 
 /// The policies of a stack, each once.
 fn members(stack: &Stack) -> Vec<PolicyId> {
-    let mut policies: Vec<PolicyId> = stack.ingress.iter().chain(&stack.egress).flat_map(|s| s.policies.clone()).collect();
+    let mut policies: Vec<PolicyId> =
+        stack.ingress.iter().chain(&stack.egress).flat_map(|s| s.policies.clone()).collect();
     policies.sort_unstable();
     policies.dedup();
     policies
@@ -377,7 +378,10 @@ fn profile(cluster: &mut Cluster, policies: &mut Policies, parent: u32) -> Optio
         return None;
     }
     let kind = margay_api::Kind::Profile;
-    cluster.names.find(&margay_api::Key { kind, namespace: SmolStr::default(), name }).filter(|id| policies.is_there(*id))
+    cluster
+        .names
+        .find(&margay_api::Key { kind, namespace: SmolStr::default(), name })
+        .filter(|id| policies.is_there(*id))
 }
 
 /// The stack of those policies of a sorted list that are of these stages, then of profiles.
@@ -385,7 +389,9 @@ fn draft(policies: &Policies, list: &[u32], stages: &[Stage], ends: bool, profil
     let slices = |direction: Direction| {
         let mut slices: Vec<Slice> = Vec::new();
         let mut tier = None;
-        for id in list.iter().filter(|id| stages.contains(&policies.stage(**id)) && policies.takes_part(**id, direction)) {
+        for id in
+            list.iter().filter(|id| stages.contains(&policies.stage(**id)) && policies.takes_part(**id, direction))
+        {
             let next = policies.tier_of(*id);
             if tier.replace(next) != Some(next) {
                 let (name, order) = policies.tier_order(next);
@@ -406,7 +412,8 @@ impl Draft {
     fn name(&self, cluster: &Cluster, policies: &Policies, plan: &Plan) -> Name {
         let names = |slices: &[Slice]| {
             let slice = |slice: &Slice| {
-                let names: Vec<Name> = slice.policies.iter().map(|id| policies.stable_name(cluster, plan, *id)).collect();
+                let names: Vec<Name> =
+                    slice.policies.iter().map(|id| policies.stable_name(cluster, plan, *id)).collect();
                 (slice.tier.clone(), slice.end, names)
             };
             slices.iter().map(slice).collect::<Vec<_>>()

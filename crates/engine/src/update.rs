@@ -267,7 +267,11 @@ impl Engine {
                 (None, Some(b)) => (*b, true),
                 (None, None) => break,
             };
-            if add { now.next() } else { old.next() };
+            if add {
+                now.next()
+            } else {
+                old.next()
+            };
             self.policies.sets.tell_entry(&self.cluster, &mut self.plan, entry, id, add);
         }
         drop((old, now));

@@ -38,9 +38,6 @@ impl Uses {
             Change::Enforce => self.enforced += 1,
             Change::Stage => self.enforced -= 1,
         }
-        Turn {
-            used: (before.total > 0) != (self.total > 0),
-            enforced: (before.enforced > 0) != (self.enforced > 0),
-        }
+        Turn { used: (before.total > 0) != (self.total > 0), enforced: (before.enforced > 0) != (self.enforced > 0) }
     }
 }

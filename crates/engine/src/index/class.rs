@@ -166,7 +166,9 @@ impl Index {
         let class = &self.classes[id];
         let local = class.kind.is_local();
         let mut asked = Vec::new();
-        for (homes, _) in self.homes.iter().zip([true, false]).filter(|(homes, own)| (local || !own) && !homes.is_empty()) {
+        for (homes, _) in
+            self.homes.iter().zip([true, false]).filter(|(homes, own)| (local || !own) && !homes.is_empty())
+        {
             let mut ask = |home| asked.extend(homes.get(&home).into_iter().flat_map(|set| self.ids.iter(*set)));
             ask(Home::Kind(class.kind));
             let inherited = class.all_parents().flat_map(|p| &self.parents[p].pairs);

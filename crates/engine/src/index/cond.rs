@@ -8,13 +8,28 @@ use margay_selector::{Expr, NAMESPACE_LABEL};
 pub(crate) enum Cond {
     All,
     /// The key is there, or (`want` false) is not.
-    Has { key: u32, want: bool },
+    Has {
+        key: u32,
+        want: bool,
+    },
     /// The key is there with the value of this pair, or (`want` false) is not.
-    Is { key: u32, pair: u32, want: bool },
+    Is {
+        key: u32,
+        pair: u32,
+        want: bool,
+    },
     /// The key is there with the value of one of these pairs (sorted), or (`want` false) is not.
-    In { key: u32, pairs: Box<[u32]>, want: bool },
+    In {
+        key: u32,
+        pairs: Box<[u32]>,
+        want: bool,
+    },
     /// The key is there, and its text is so.
-    Text { key: u32, test: TextTest, part: Box<str> },
+    Text {
+        key: u32,
+        test: TextTest,
+        part: Box<str>,
+    },
     Not(Box<Cond>),
     And(Box<[Cond]>),
     Or(Box<[Cond]>),

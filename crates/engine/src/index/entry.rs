@@ -177,7 +177,8 @@ impl Index {
         let kind = self.classes[class].kind;
         for id in asked {
             let entry = &self.entries[*id];
-            let matches = entry.kinds.has(kind) && self.holds(&self.selectors[entry.selector].cond, &self.classes[class]);
+            let matches =
+                entry.kinds.has(kind) && self.holds(&self.selectors[entry.selector].cond, &self.classes[class]);
             if matches {
                 self.set_match(*id, class, true);
                 continue;

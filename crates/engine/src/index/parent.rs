@@ -221,7 +221,11 @@ impl Index {
         let mut changed: Vec<Changed> = before
             .iter()
             .filter(|pair| !after.contains(pair))
-            .map(|pair| Changed { key: key_of(pair), before: Some(*pair), after: self.labels.find_in(after, key_of(pair)) })
+            .map(|pair| Changed {
+                key: key_of(pair),
+                before: Some(*pair),
+                after: self.labels.find_in(after, key_of(pair)),
+            })
             .collect();
         let new = after.iter().filter(|pair| self.labels.find_in(before, key_of(pair)).is_none());
         changed.extend(new.map(|pair| Changed { key: key_of(pair), before: None, after: Some(*pair) }));

@@ -125,7 +125,8 @@ impl Mirror {
 
     fn put_policy(&mut self, plan: &Plan, id: PolicyId) {
         let policy = &plan.policies[id];
-        self.policies.insert(id, (policy.enforced, policy.ingress.to_vec(), policy.egress.to_vec(), policy.tier.to_string()));
+        self.policies
+            .insert(id, (policy.enforced, policy.ingress.to_vec(), policy.egress.to_vec(), policy.tier.to_string()));
     }
 
     fn put_node(&mut self, plan: &Plan, name: &str) {

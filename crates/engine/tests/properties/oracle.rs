@@ -49,10 +49,8 @@ pub(crate) fn compare(part: &Plan, whole: &Plan, flows: &[margay_spec::Flow]) ->
         let flow = flow(spec_flow);
         for layer in [Layer::Enforced, Layer::Staged] {
             let (got, expected) = (verdict_in(part, layer, &flow), verdict_in(whole, layer, &flow));
-            let ends = [
-                (Direction::Egress, got.egress, expected.egress),
-                (Direction::Ingress, got.ingress, expected.ingress),
-            ];
+            let ends =
+                [(Direction::Egress, got.egress, expected.egress), (Direction::Ingress, got.ingress, expected.ingress)];
             let told = |plan: &Plan, direction, decision: Option<Decision>| decision.map(|d| tell(plan, direction, &d));
             let pods = ends.iter().all(|(direction, got, expected)| {
                 got.is_none() || told(part, *direction, *got) == told(whole, *direction, *expected)
@@ -109,7 +107,9 @@ fn agree(plan: &Plan, direction: Direction, got: &Decision, expected: &End) -> b
             key == policy && usize::from(*index) == *place
         }
         (Told::Rule(key, _), Attribution::Profile { name, .. }) => key.kind == Kind::Profile && key.name == name,
-        (Told::TierEnd(tier, keys), Attribution::TierDefault { tier: name, policies }) => tier == name && keys == policies,
+        (Told::TierEnd(tier, keys), Attribution::TierDefault { tier: name, policies }) => {
+            tier == name && keys == policies
+        }
         (Told::StackEnd, Attribution::Profile { .. } | Attribution::NoProfile | Attribution::Forwarded) => true,
         (Told::Always(_), Attribution::Always(_) | Attribution::EndpointToHost) => true,
         _ => false,
