@@ -1,7 +1,7 @@
 //! The command line: which commands there are, and how one is run.
 
 #[cfg(target_os = "linux")]
-use crate::commands::{cleanup, render};
+use crate::commands::{cleanup, demo, lab, render};
 use crate::commands::{eval, explain, matrix, pages, policies, selects, validate};
 use crate::streams::{Exit, Failure, Paint, Streams, Tone};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -23,6 +23,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(target_os = "linux")]
+    Demo(demo::Args),
     Explain(explain::Args),
     Matrix(matrix::Args),
     Eval(eval::Args),
@@ -31,6 +33,8 @@ enum Command {
     Validate(validate::Args),
     #[cfg(target_os = "linux")]
     Render(render::Args),
+    #[cfg(target_os = "linux")]
+    Lab(lab::Args),
     #[cfg(target_os = "linux")]
     Cleanup(cleanup::Args),
     Completions(pages::CompletionsArgs),
@@ -73,6 +77,8 @@ fn dispatch(args: Vec<OsString>, streams: &mut Streams<'_>) -> Result<Exit, Fail
         Err(error) => return Ok(usage(&error, streams)?),
     };
     match command {
+        #[cfg(target_os = "linux")]
+        Command::Demo(args) => demo::run(&args, streams),
         Command::Explain(args) => explain::run(&args, streams),
         Command::Matrix(args) => matrix::run(&args, streams),
         Command::Eval(args) => eval::run(&args, streams),
@@ -81,6 +87,8 @@ fn dispatch(args: Vec<OsString>, streams: &mut Streams<'_>) -> Result<Exit, Fail
         Command::Validate(args) => validate::run(&args, streams),
         #[cfg(target_os = "linux")]
         Command::Render(args) => render::run(&args, streams),
+        #[cfg(target_os = "linux")]
+        Command::Lab(args) => lab::run(&args, streams),
         #[cfg(target_os = "linux")]
         Command::Cleanup(args) => cleanup::run(&args, streams),
         Command::Completions(args) => pages::completions(&args, streams),

@@ -96,7 +96,7 @@ impl<'w> Reach<'w> {
         }
     }
 
-    /// What goes through from one end to another, which is not itself; nothing where they have no family in common.
+    /// What goes through from one end to another, which must not be itself: that is always allowed, and no answer for others of the class; nothing where they have no family in common.
     pub(crate) fn connections(&mut self, from: (&Party, Class), to: (&Party, Class)) -> &Connections {
         let (plan, layer, probes) = (self.plan(), self.layer, self.probes);
         self.answers.entry((from.1.0, to.1.0)).or_insert_with(|| {

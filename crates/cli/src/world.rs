@@ -1,6 +1,8 @@
 //! What the commands ask: the resources that were read, and the Plan of the whole cluster.
 
-use margay_api::{Action, CalicoRule, EndpointSlice, Key, Kind, Lines, Node, Object, Place, Pod, Readable, Service};
+use margay_api::{
+    Action, CalicoRule, EndpointSlice, Key, Kind, Lines, Node, Object, Place, Pod, Readable, Service, Update,
+};
 use margay_datastore::{Folder, Source};
 use margay_engine::{Engine, Scope};
 use margay_policy::{Direction, Endpoint, EndpointId, Plan, PolicyId, RuleId};
@@ -82,6 +84,12 @@ impl World {
         self.objects.values().map(|object| &**object)
     }
 
+    /// Every resource, as a source tells of it.
+    pub fn updates(&self) -> Vec<Update> {
+        let update = |(key, object): (&Key, &Arc<Object>)| Update { key: key.clone(), value: Some(object.clone()) };
+        self.objects.iter().map(update).collect()
+    }
+
     /// A pod, by namespace and name.
     pub fn pod(&self, namespace: &str, name: &str) -> Option<&Pod> {
         match self.object(&key(Kind::Pod, namespace, name))? {
@@ -143,13 +151,20 @@ impl World {
         Some(RulePlace { file: place.file.clone(), lines: *rules.get(usize::from(rule.index))? })
     }
 
-    /// The text of a rule as it is written, with the number of each line; long ones are cut. Empty where the file can't be read any more.
+    /// The text of a rule as it is written, with the number of each line; long ones are cut. Empty where the file can't be read any more, or has
+    /// all on one line.
     pub fn excerpt(&self, place: &RulePlace) -> Vec<(u32, String)> {
         let text = self.folders.iter().find_map(|folder| folder.text_of(&place.file)).unwrap_or_default();
         let first = place.lines.first.max(1);
         let count = (place.lines.last.saturating_sub(first) + 1).min(MOST_LINES);
         let lines = text.lines().skip(first as usize - 1).take(count as usize);
-        (first..).zip(lines.map(|line| line.chars().take(LONGEST_LINE).collect())).collect()
+        let lines: Vec<&str> = lines.collect();
+        if let [one] = lines.as_slice()
+            && one.chars().count() > LONGEST_LINE
+        {
+            return Vec::new();
+        }
+        (first..).zip(lines.into_iter().map(|line| line.chars().take(LONGEST_LINE).collect())).collect()
     }
 
     /// Of a rule that can't be read, or that no data plane can enforce as it is written (`docs/semantics.md`, decision 15), the action that it would have, or Deny where that can't be read either; `None` of a rule that can.

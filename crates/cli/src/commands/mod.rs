@@ -2,8 +2,12 @@
 
 #[cfg(target_os = "linux")]
 pub(crate) mod cleanup;
+#[cfg(target_os = "linux")]
+pub(crate) mod demo;
 pub(crate) mod eval;
 pub(crate) mod explain;
+#[cfg(target_os = "linux")]
+pub(crate) mod lab;
 pub(crate) mod matrix;
 pub(crate) mod pages;
 pub(crate) mod policies;

@@ -78,6 +78,39 @@ proptest! {
         prop_assert_eq!(&explained["by"], &answer["by"], "{}\n{}", flow, case.cluster);
     }
 
+    /// What the matrix says of a group of pods holds of each pair of them.
+    #[test]
+    fn the_matrix_says_what_eval_says(case in strategy(Shape::default()), layer in prop::sample::select(vec!["", " --staged"])) {
+        let folder = tempfile::tempdir().unwrap();
+        case.cluster.write(folder.path()).unwrap();
+        let at = folder.path().display();
+        let port = case.flows[0].port;
+        let matrix = margay(&format!("margay matrix -f {at} -p tcp/{port} -o json{layer}"), "");
+        prop_assume!(matrix.code == 0); // there are pods
+        let matrix: Value = serde_json::from_str(&matrix.out).unwrap();
+        let members = |row: &Value| {
+            let ends = matrix["ends"].as_array().unwrap();
+            ends.iter().find(|end| end["name"] == *row).unwrap()["members"].as_array().unwrap().clone()
+        };
+        let (mut lines, mut expected) = (Vec::new(), Vec::new());
+        for pair in matrix["pairs"].as_array().unwrap() {
+            let allowed = if layer.is_empty() { &pair["allowed"] } else { &pair["after"] };
+            for from in members(&pair["from"]) {
+                for to in members(&pair["to"]).into_iter().filter(|to| *to != from) {
+                    lines.push(json!({"from": from, "to": to, "port": port}).to_string());
+                    expected.push(words(*allowed == json!([format!("TCP {port}")])));
+                }
+            }
+        }
+        let run = margay(&format!("margay eval -f {at} --flows -{layer}"), &lines.join("\n"));
+        for ((line, answer), expected) in lines.iter().zip(run.out.lines()).zip(expected) {
+            let answer: Value = serde_json::from_str(answer).unwrap();
+            // Ends without a family in common can't reach each other.
+            let verdict = answer.get("verdict").and_then(Value::as_str).unwrap_or("deny");
+            prop_assert_eq!(verdict, expected, "{}\n{}", line, case.cluster);
+        }
+    }
+
     /// Each line that is not blank gives one line of JSON, whatever it is.
     #[test]
     fn every_line_is_answered(lines in prop::collection::vec("\\PC{0,40}|\\{\"from\":\"[a-z/.0-9:]{0,12}\",\"to\":\"[a-f0-9:.]{0,12}\",\"port\":[0-9]{1,6}\\}", 0..20)) {

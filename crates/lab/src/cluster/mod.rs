@@ -107,6 +107,23 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// Takes hold of a standing cluster that [`up`](Self::up) made of these resources under a name, perhaps in another process. Nothing is changed.
+    ///
+    /// # Errors
+    /// Where it does not stand, or was made of others.
+    pub fn attach<'a>(updates: impl IntoIterator<Item = &'a Update>, options: Options) -> Result<Self, Error> {
+        let (mut whole, mut shape) = (Engine::new(Scope::Everything), Shape::default());
+        for update in updates {
+            whole.update(&update.key, update.value.as_deref());
+            shape.update(update);
+        }
+        whole.in_sync();
+        whole.flush();
+        let topology = shape.topology(whole.plan(), options.wiring);
+        let fabric = Fabric::attach(&topology, options.name.as_deref().unwrap_or_default())?;
+        Ok(Self { options, fabric, shape, nodes: BTreeMap::new(), whole, prober: Prober::default() })
+    }
+
     /// Resources changed: namespaces come and go, and every node's policy follows. A pod's namespace is joined to the others only after the policy
     /// of its node is in force.
     ///
