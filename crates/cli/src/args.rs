@@ -104,11 +104,16 @@ fn invoked_as(args: &[OsString]) -> clap::Command {
     if !by_kubectl {
         return command();
     }
-    let examples = |command: clap::Command| match command.get_after_help().map(ToString::to_string) {
+    named_examples(command().bin_name("kubectl margay"))
+}
+
+/// The examples of a command and those below it, as kubectl runs them.
+fn named_examples(command: clap::Command) -> clap::Command {
+    let command = match command.get_after_help().map(ToString::to_string) {
         Some(text) => command.after_help(text.replace("  margay ", "  kubectl margay ")),
         None => command,
     };
-    examples(command().bin_name("kubectl margay")).mut_subcommands(examples)
+    command.mut_subcommands(named_examples)
 }
 
 /// What clap has to say: help and version on standard output, errors on standard error.

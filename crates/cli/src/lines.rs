@@ -7,7 +7,8 @@ use std::io::{self, BufRead, Write};
 const LONGEST: usize = 1 << 20;
 
 /// Members that an answer adds. A line that has them already (the output of an earlier run) loses them first.
-const ANSWERED: [&str; 8] = ["verdict", "egress", "ingress", "by", "backends", "predicted", "measured", "error"];
+const ANSWERED: [&str; 9] =
+    ["verdict", "egress", "ingress", "by", "backends", "predicted", "measured", "unmeasured", "error"];
 
 /// Lines of a text, numbered from 1, none of them kept: the memory needed is that of the longest.
 pub struct Lines<R> {

@@ -10,15 +10,15 @@ fn the_whole_cluster() {
     check(
         "",
         expect![[r#"
-        FROM \ TO         1  2  3
-        1 front/web       ·  a  ✗
-        2 shop/api-* (2)  ✓  ✓  b
-        3 shop/db-0       ✓  ✗  ·
+            FROM \ TO         1  2  3
+            1 front/web       ·  a  ✗
+            2 shop/api-* (2)  ✓  ✗  b
+            3 shop/db-0       ✓  ✗  ·
 
-        ✓ everything   ✗ nothing   · itself
-        a TCP 8080
-        b TCP 5432
-        [exit code 0]"#]],
+            ✓ everything   ✗ nothing   · itself
+            a TCP 8080
+            b TCP 5432
+            [exit code 0]"#]],
     );
 }
 
@@ -58,18 +58,18 @@ fn what_the_staged_policies_would_change() {
     check(
         " --staged --fail-on-change",
         expect![[r#"
-        FROM \ TO         1  2  3
-        1 front/web       ·  a  ✗→b
-        2 shop/api-* (2)  ✓  ✓  b
-        3 shop/db-0       ✓  ✗  ·
+            FROM \ TO         1  2  3
+            1 front/web       ·  a  ✗→b
+            2 shop/api-* (2)  ✓  ✗  b
+            3 shop/db-0       ✓  ✗  ·
 
-        ✓ everything   ✗ nothing   · itself
-        a TCP 8080
-        b TCP 5432
+            ✓ everything   ✗ nothing   · itself
+            a TCP 8080
+            b TCP 5432
 
-        Would change:
-          front/web → shop/db-0: nothing → TCP 5432
-        [exit code 1]"#]],
+            Would change:
+              front/web → shop/db-0: nothing → TCP 5432
+            [exit code 1]"#]],
     );
 }
 
@@ -81,18 +81,18 @@ fn what_a_file_would_change() {
     check(
         &format!(" --with {}", proposed.path().display()),
         expect![[r#"
-        FROM \ TO         1  2  3
-        1 front/web       ·  a  ✗
-        2 shop/api-* (2)  ✓  ✓  b→✗
-        3 shop/db-0       ✓  ✗  ·
+            FROM \ TO         1  2  3
+            1 front/web       ·  a  ✗
+            2 shop/api-* (2)  ✓  ✗  b→✗
+            3 shop/db-0       ✓  ✗  ·
 
-        ✓ everything   ✗ nothing   · itself
-        a TCP 8080
-        b TCP 5432
+            ✓ everything   ✗ nothing   · itself
+            a TCP 8080
+            b TCP 5432
 
-        Would change:
-          shop/api-* (2) → shop/db-0: TCP 5432 → nothing
-        [exit code 0]"#]],
+            Would change:
+              shop/api-* (2) → shop/db-0: TCP 5432 → nothing
+            [exit code 0]"#]],
     );
 }
 
@@ -101,45 +101,43 @@ fn programs_get_json() {
     check(
         " -n shop -p tcp/5432 -o json",
         expect![[r#"
-        {
-          "ends": [
             {
-              "name": "shop/api-* (2)",
-              "members": [
-                "shop/api-7d9f8c6b5d-x2x4z",
-                "shop/api-7d9f8c6b5d-z5z9k"
-              ]
-            },
-            {
-              "name": "shop/db-0",
-              "members": [
-                "shop/db-0"
+              "ends": [
+                {
+                  "name": "shop/api-* (2)",
+                  "members": [
+                    "shop/api-7d9f8c6b5d-x2x4z",
+                    "shop/api-7d9f8c6b5d-z5z9k"
+                  ]
+                },
+                {
+                  "name": "shop/db-0",
+                  "members": [
+                    "shop/db-0"
+                  ]
+                }
+              ],
+              "pairs": [
+                {
+                  "from": "shop/api-* (2)",
+                  "to": "shop/api-* (2)",
+                  "allowed": []
+                },
+                {
+                  "from": "shop/api-* (2)",
+                  "to": "shop/db-0",
+                  "allowed": [
+                    "TCP 5432"
+                  ]
+                },
+                {
+                  "from": "shop/db-0",
+                  "to": "shop/api-* (2)",
+                  "allowed": []
+                }
               ]
             }
-          ],
-          "pairs": [
-            {
-              "from": "shop/api-* (2)",
-              "to": "shop/api-* (2)",
-              "allowed": [
-                "TCP 5432"
-              ]
-            },
-            {
-              "from": "shop/api-* (2)",
-              "to": "shop/db-0",
-              "allowed": [
-                "TCP 5432"
-              ]
-            },
-            {
-              "from": "shop/db-0",
-              "to": "shop/api-* (2)",
-              "allowed": []
-            }
-          ]
-        }
-        [exit code 0]"#]],
+            [exit code 0]"#]],
     );
 }
 

@@ -7,6 +7,7 @@ use crate::{Party, World};
 use margay_api::{Key, Kind};
 use margay_policy::Layer;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// Who may reach whom: before, and after where something is to be compared.
 pub(super) struct Matrix {
@@ -43,8 +44,10 @@ impl Cell {
 struct Ends {
     name: String,
     members: Vec<String>,
-    /// On each side, where it is there.
-    parties: Vec<Option<(Party, Class)>>,
+    /// One of them on each side, where it is there.
+    one: Vec<Option<(Party, Class)>>,
+    /// Another one: what they may do to each other is not what one may do to itself.
+    other: Vec<Option<(Party, Class)>>,
 }
 
 impl Matrix {
@@ -76,7 +79,8 @@ impl Matrix {
             }
             let mut of = |side: usize| {
                 let reach = reaches.get_mut(side)?;
-                let (from, to) = (from.parties[side].as_ref()?, to.parties[side].as_ref()?);
+                let to = if itself { &to.other } else { &to.one };
+                let (from, to) = (from.one[side].as_ref()?, to[side].as_ref()?);
                 Some(reach.connections((&from.0, from.1), (&to.0, to.1)).clone())
             };
             Cell::Open(of(0), of(1))
@@ -113,32 +117,39 @@ fn ends(
             }
         }
     }
-    type Group = (String, String, Vec<Option<Class>>);
-    let mut groups: BTreeMap<Group, Ends> = BTreeMap::new();
+    // Of each workload, a group for each class.
+    let mut workloads: BTreeMap<(String, String), BTreeMap<Vec<Option<Class>>, Ends>> = BTreeMap::new();
     for (key, parties) in pods {
         let workload = if each_pod { &key.name } else { workload(&key.name) };
-        let classes = parties.iter().map(|party| party.as_ref().map(|(_, class)| *class)).collect();
-        let group = (key.namespace.to_string(), workload.to_owned(), classes);
+        let groups = workloads.entry((key.namespace.to_string(), workload.to_owned())).or_default();
         let name = format!("{}/{}", key.namespace, key.name);
-        groups.entry(group).and_modify(|ends| ends.members.push(name.clone())).or_insert_with(|| Ends {
-            name: name.clone(),
-            members: vec![name],
-            parties,
-        });
+        match groups.entry(parties.iter().map(|party| party.as_ref().map(|(_, class)| *class)).collect()) {
+            Entry::Vacant(group) => {
+                group.insert(Ends { name: name.clone(), members: vec![name], other: parties.clone(), one: parties });
+            }
+            Entry::Occupied(mut group) => {
+                group.get_mut().members.push(name);
+                group.get_mut().other = parties;
+            }
+        }
     }
-    let named = groups.into_iter().map(|((namespace, workload, _), ends)| match ends.members.len() {
-        1 => ends,
-        count => Ends { name: format!("{namespace}/{workload}-* ({count})"), ..ends },
-    });
-    let mut all: Vec<Ends> = named.collect();
+    let mut all: Vec<Ends> = Vec::new();
+    for ((namespace, workload), groups) in workloads {
+        let alone = groups.len() == 1;
+        all.extend(groups.into_values().map(|ends| match (ends.members.len(), alone) {
+            (1, _) => ends,
+            (count, true) => Ends { name: format!("{namespace}/{workload}-* ({count})"), ..ends },
+            (count, false) => Ends { name: format!("{} and {} like it", ends.name, count - 1), ..ends },
+        }));
+    }
     for text in also {
         let side = |(world, reach): (&World, &mut Reach<'_>)| {
             let party = Party::find(world, text, None).ok()?;
             let class = reach.class(&party);
             Some((party, class))
         };
-        let parties = sides.iter().zip(reaches.iter_mut()).map(|((world, _), reach)| side((world, reach))).collect();
-        all.push(Ends { name: text.clone(), members: vec![text.clone()], parties });
+        let one = sides.iter().zip(reaches.iter_mut()).map(|((world, _), reach)| side((world, reach))).collect();
+        all.push(Ends { name: text.clone(), members: vec![text.clone()], one, other: Vec::new() });
     }
     all
 }
