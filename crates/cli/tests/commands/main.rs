@@ -4,6 +4,8 @@ mod cyclonus;
 mod eval;
 mod explain;
 mod host;
+#[cfg(target_os = "linux")]
+mod lab;
 mod matrix;
 mod policies;
 mod properties;
