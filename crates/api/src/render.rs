@@ -26,7 +26,9 @@ pub(crate) fn render(problem: &Problem, source: &str, color: bool) -> String {
     let margin = " ".repeat(start.line.max(1).ilog10() as usize + 1);
     let place = if start.line == 0 { String::new() } else { format!(":{}:{}", start.line, start.column) };
     let object = if problem.object.is_empty() { String::new() } else { format!(" ({})", clean(&problem.object)) };
-    push(format_args!("{margin}{dim}-->{reset} {}{place}{object}", clean(&problem.file)));
+    if !problem.file.is_empty() {
+        push(format_args!("{margin}{dim}-->{reset} {}{place}{object}", clean(&problem.file)));
+    }
 
     let line = (start.line as usize).checked_sub(1).and_then(|index| lines(source).nth(index));
     if let Some((_, line)) = line {

@@ -130,11 +130,14 @@ fn errors_of_pods() {
 #[test]
 fn nobody_pretends_to_be_of_another_namespace() {
     let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {pcns.team: a, projectcalico.org/namespace: b, pcs: c}}";
-    check(text, expect![[r#"
+    check(
+        text,
+        expect![[r#"
         Pod default/p: read
           3 warning metadata.labels["pcns.team"]: says what only the namespace or the service account can say, and is ignored [leave it out]
           3 warning metadata.labels["projectcalico.org/namespace"]: says what only the namespace or the service account can say, and is ignored [leave it out]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn comment(set: &IpSet) -> String {
         SetOf::Nodes(selector) => format!("nodes {selector}"),
     };
     let own = if set.key.own { "local: " } else { "" };
-    format!("{own}{what}")
+    format!("{own}{what}").replace('"', "'") // nft has no escape for its quotes
 }
 
 fn element(member: Member) -> Element {

@@ -55,6 +55,10 @@ impl<I: From<u32> + Into<u32> + Copy, T> Store<I, T> {
     /// Puts an object in a free place.
     pub fn insert(&mut self, value: T) -> I {
         let index = self.free.pop().unwrap_or_else(|| {
+            if self.slots.len() == self.slots.capacity() {
+                // By a quarter: a store of a hundred thousand objects shouldn't keep room for as many more.
+                self.slots.reserve_exact(self.slots.len() / 4 + 4);
+            }
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 objects")
         });

@@ -150,7 +150,8 @@ impl Cluster {
                 Some(agent) => agent.apply(&updates, driver_options)?,
                 None => {
                     let name = self.shape.node_name(&node.name);
-                    let mut agent = self.fabric.node(index).enter(|| NodeAgent::start(name, driver_options.clone()))??;
+                    let mut agent =
+                        self.fabric.node(index).enter(|| NodeAgent::start(name, driver_options.clone()))??;
                     agent.apply(&self.shape.everything(), driver_options)?;
                     self.nodes.insert(node.name.clone(), agent);
                 }
@@ -193,8 +194,7 @@ impl Cluster {
         let measured = located.into_iter().map(|probe| match probe {
             Err(why) => Measured::Not(why),
             Ok(_) => {
-                let Outcome { arrived, replied } =
-                    outcomes.next().unwrap_or(Outcome { arrived: false, replied: None });
+                let Outcome { arrived, replied } = outcomes.next().unwrap_or(Outcome { arrived: false, replied: None });
                 Measured::Sent { arrived, replied }
             }
         });

@@ -19,8 +19,8 @@ pub(super) struct NodeAgent {
 impl NodeAgent {
     /// Starts it in the network namespace of the calling thread.
     pub(super) fn start(name: SmolStr, options: Options) -> Result<Self, Error> {
-        let driver = LinuxDriver::new(options.clone())
-            .map_err(|source| Error::Netlink { node: name.to_string(), source })?;
+        let driver =
+            LinuxDriver::new(options.clone()).map_err(|source| Error::Netlink { node: name.to_string(), source })?;
         let engine = Engine::new(Scope::Node(name.clone()));
         Ok(Self { name, engine, reconciler: Reconciler::new(driver, Instant::now()), options })
     }

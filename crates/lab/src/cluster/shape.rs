@@ -62,7 +62,8 @@ impl Shape {
             .collect();
         self.places.clear();
         for (index, node) in nodes.iter().enumerate() {
-            self.places.extend(node.addresses.iter().chain(&node.gateways).map(|address| (*address, Site::Node(index))));
+            self.places
+                .extend(node.addresses.iter().chain(&node.gateways).map(|address| (*address, Site::Node(index))));
         }
         for (index, pod) in pods.iter().enumerate() {
             self.places.extend(pod.addresses.iter().map(|address| (*address, Site::Pod(index))));
@@ -74,7 +75,8 @@ impl Shape {
         let info = plan.nodes.get(name);
         let own = info.map(|info| info.addresses.clone()).unwrap_or_default();
         let key = Key { kind: Kind::Node, namespace: SmolStr::default(), name: name.clone() };
-        let on_bridge: Vec<IpAddr> = match (wiring, self.resources.get(&key).and_then(|update| update.value.as_deref())) {
+        let on_bridge: Vec<IpAddr> = match (wiring, self.resources.get(&key).and_then(|update| update.value.as_deref()))
+        {
             (Wiring::Bridge, Some(Object::Node(node))) => {
                 let gateways: BTreeSet<IpAddr> = node.gateways().collect();
                 own.iter().copied().filter(|a| gateways.contains(a) && !node.addresses.contains(a)).collect()
