@@ -259,7 +259,8 @@ impl Engine {
         loop {
             let (entry, add) = match (old.peek(), now.peek()) {
                 (Some(a), Some(b)) if a == b => {
-                    (old.next(), now.next());
+                    old.next();
+                    now.next();
                     continue;
                 }
                 (Some(a), Some(b)) if a > b => (*b, true),
