@@ -22,7 +22,7 @@ pub(crate) fn line(name: &str, measured: &Measured, beat: Option<Beat>) -> Strin
     let ratio = |figure: f64, ours: f64| {
         if figure > 0.0 && ours > 0.0 { format!(" ({:.1}×)", figure / ours) } else { String::new() }
     };
-    let seconds = if measured.operations > 0 { measured.wall } else { measured.cpu };
+    let seconds = measured.cpu;
     let mut parts = vec![
         format!("{name:<26} cpu {}{}", time(seconds), ratio(beat.seconds, seconds)),
         format!("allocations {}{}", count(measured.allocations), ratio(beat.allocations, measured.allocations)),

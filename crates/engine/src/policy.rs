@@ -5,7 +5,7 @@ use crate::idset::IdSet;
 use crate::index::{Kind as ThingKind, Kinds};
 use crate::rule::{Compact, Sides};
 use crate::sets::Sets;
-use crate::uses::{Change, Turn, Uses};
+use crate::uses::{Change, Uses};
 use margay_api::{Action, Key, Kind, StagedAction, Tier};
 use margay_policy::convert::{DEFAULT_ALLOW_PROFILE, TierOrder, tier};
 use margay_policy::{Direction, Name, Plan, PlanPolicy, PlanRule, Policy, PolicyId, Rule, SetKey, Stage, Store};
@@ -18,6 +18,7 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(crate) struct Policies {
     list: Store<u32, Record>,
+    active: FxHashMap<u32, Active>,
     by_plan: FxHashMap<PolicyId, u32>,
     tiers: Store<u32, TierRecord>,
     tier_ids: FxHashMap<SmolStr, u32>,
@@ -42,36 +43,52 @@ struct Record {
     name: u32,
     /// What is known of it; gone where there is no such policy any more, but the Plan still has it.
     body: Option<Body>,
+}
+
+/// What is in the Plan of a policy that stacks have.
+struct Active {
     uses: Uses,
-    plan: Option<PolicyId>,
-    /// The rules that the Plan has.
-    in_plan: Box<[u32]>,
+    place: PolicyId,
+    /// The sides of the rules that the Plan has.
+    sides: Box<[u32]>,
 }
 
 /// A policy in compact form.
 #[derive(PartialEq)]
-pub(crate) struct Body {
-    tier: u32,
+struct Body {
     order: f64,
-    /// The entry of its subject; none of a profile.
-    entry: Option<u32>,
+    /// Ingress rules, then egress rules.
+    rules: Box<[Compact]>,
+    /// How many of them are for ingress.
+    ingress: u32,
+    tier: u32,
+    /// The entry of its subject; [`NONE`] of a profile.
+    entry: u32,
     stage: Stage,
-    ingress: Option<Box<[Compact]>>,
-    egress: Option<Box<[Compact]>>,
+    /// Whether it takes part in ingress, and in egress.
+    takes_part: [bool; 2],
     staged: bool,
 }
 
+/// No entry, no tier.
+const NONE: u32 = u32::MAX;
+
 impl Body {
-    fn rules(&self) -> impl Iterator<Item = &Compact> {
-        self.ingress.iter().chain(&self.egress).flat_map(|rules| rules.iter())
+    fn ingress(&self) -> &[Compact] {
+        &self.rules[..self.ingress as usize]
+    }
+
+    fn egress(&self) -> &[Compact] {
+        &self.rules[self.ingress as usize..]
+    }
+
+    fn subject(&self) -> Option<u32> {
+        Some(self.entry).filter(|entry| *entry != NONE)
     }
 
     /// Whether all that stacks depend on is the same.
     fn stands_as(&self, other: &Self) -> bool {
-        let place = |body: &Self| {
-            let takes_part = (body.ingress.is_some(), body.egress.is_some());
-            (body.tier, body.order.to_bits(), body.entry, body.stage, takes_part, body.staged)
-        };
+        let place = |b: &Self| (b.tier, b.order.to_bits(), b.entry, b.stage, b.takes_part, b.staged);
         place(self) == place(other)
     }
 }
@@ -125,16 +142,14 @@ impl Policies {
             before.into_iter().for_each(|id| self.replace(cluster, id, None, &mut Effects::default()));
             return was.is_some();
         };
-        let mut compact = |rules: &[PlanRule<SetKey>]| {
-            (!rules.is_empty()).then(|| self.sides.compact(cluster, &mut self.sets, rules))
-        };
         let body = Body {
-            tier: u32::MAX,
             order: 0.0,
-            entry: None,
+            ingress: u32::try_from(ingress.len()).expect("fewer than 2^32 rules"),
+            rules: self.sides.compact(cluster, &mut self.sets, [ingress, egress]),
+            tier: NONE,
+            entry: NONE,
             stage: Stage::Normal,
-            ingress: compact(ingress),
-            egress: compact(egress),
+            takes_part: [!ingress.is_empty(), !egress.is_empty()],
             staged: false,
         };
         let id = before.unwrap_or_else(|| self.insert(cluster, key));
@@ -154,9 +169,10 @@ impl Policies {
     }
 
     fn insert(&mut self, cluster: &mut Cluster, key: &Key) -> u32 {
-        let (uses, in_plan) = (Uses::default(), Box::default());
-        let id = self.list.insert(Record { name: 0, body: None, uses, plan: None, in_plan });
-        self.list.get_mut(id).expect("just made").name = cluster.names.insert(key, id);
+        let id = self.list.insert(Record { name: 0, body: None });
+        let (name, _) = cluster.names.enter(key);
+        cluster.names.set_place(name, id);
+        self.list.get_mut(id).expect("just made").name = name;
         id
     }
 
@@ -170,17 +186,18 @@ impl Policies {
         let selector = cluster.index.selector(&policy.subject.selector);
         let entry = cluster.index.entry(selector, kinds);
         cluster.index.release_selector(selector);
-        let mut compact = |rules: &Arc<[PlanRule<SetKey>]>| self.sides.compact(cluster, &mut self.sets, rules);
-        let ingress = policy.ingress.as_ref().map(&mut compact);
         // Packets before destination NAT only come in.
-        let egress = policy.egress.as_ref().filter(|_| policy.stage != Stage::PreDnat).map(&mut compact);
+        let egress = policy.egress.as_deref().filter(|_| policy.stage != Stage::PreDnat);
+        let takes_part = [policy.ingress.is_some(), egress.is_some()];
+        let [ingress, egress] = [policy.ingress.as_deref(), egress].map(Option::unwrap_or_default);
         Body {
-            tier: self.tier(&policy.tier),
             order: policy.order,
-            entry: Some(entry),
+            ingress: u32::try_from(ingress.len()).expect("fewer than 2^32 rules"),
+            rules: self.sides.compact(cluster, &mut self.sets, [ingress, egress]),
+            tier: self.tier(&policy.tier),
+            entry,
             stage: policy.stage,
-            ingress,
-            egress,
+            takes_part,
             staged: policy.staged.is_some(),
         }
     }
@@ -200,46 +217,43 @@ impl Policies {
         let record = self.list.get_mut(id).expect("a policy that was just found");
         let before = std::mem::replace(&mut record.body, body);
         let after = record.body.as_ref();
-        if record.plan.is_some() && after.is_some() && before.as_ref() != after {
+        if after.is_some() && before.as_ref() != after && self.active.contains_key(&id) {
             self.changed.insert(id);
         }
         let stands = before.as_ref().zip(after).is_some_and(|(before, after)| before.stands_as(after));
         if !stands {
-            let record = &self.list[id];
-            for body in [&before, &record.body].into_iter().flatten() {
-                effects.restack.extend(body.entry);
-            }
+            let place = |body: &Option<Body>| body.as_ref().and_then(|body| Some((body.subject()?, body.tier)));
+            let (old, new) = (place(&before), place(&record.body));
+            effects.restack.extend(old.iter().chain(&new).map(|(entry, _)| *entry));
             // First in, then out, so that what both have stays.
-            if let Some(Body { entry: Some(entry), tier, .. }) = &record.body {
-                if cluster.index.add_policy(*entry, id) {
-                    effects.classes.extend(cluster.index.classes(*entry));
+            if let Some((entry, tier)) = new {
+                if cluster.index.add_policy(entry, id) {
+                    effects.classes.extend(cluster.index.classes(entry));
                 }
-                let tier = self.tiers.get_mut(*tier).expect("the tier of a policy");
+                let tier = self.tiers.get_mut(tier).expect("the tier of a policy");
                 cluster.index.ids.insert(&mut tier.policies, id);
             }
-            if let Some(Body { entry: Some(entry), tier, .. }) = &before {
-                let after = record.body.as_ref();
-                if after.and_then(|body| body.entry) != Some(*entry) && cluster.index.remove_policy(*entry, id) {
-                    effects.classes.extend(cluster.index.classes(*entry));
+            if let Some((entry, tier)) = old {
+                if new.map(|(entry, _)| entry) != Some(entry) && cluster.index.remove_policy(entry, id) {
+                    effects.classes.extend(cluster.index.classes(entry));
                 }
-                if after.map(|body| body.tier) != Some(*tier) {
-                    let found = self.tiers.get_mut(*tier).expect("the tier of a policy");
+                if new.map(|(_, tier)| tier) != Some(tier) {
+                    let found = self.tiers.get_mut(tier).expect("the tier of a policy");
                     cluster.index.ids.remove(&mut found.policies, id);
-                    self.drop_tier_if_unused(*tier);
+                    self.drop_tier_if_unused(tier);
                 }
             }
         }
         if let Some(before) = before {
-            let rules: Vec<Compact> = before.rules().copied().collect();
-            self.sides.release(cluster, &mut self.sets, &rules);
-            before.entry.into_iter().for_each(|entry| cluster.index.release_entry(entry));
+            self.sides.release(cluster, &mut self.sets, &before.rules);
+            before.subject().into_iter().for_each(|entry| cluster.index.release_entry(entry));
         }
         self.drop_if_unused(cluster, id);
     }
 
     fn drop_if_unused(&mut self, cluster: &mut Cluster, id: u32) {
         let record = &self.list[id];
-        if record.body.is_none() && record.plan.is_none() {
+        if record.body.is_none() && !self.active.contains_key(&id) {
             cluster.names.remove(record.name);
             self.list.remove(id);
             self.changed.remove(&id);
@@ -265,7 +279,7 @@ impl Policies {
         let before = std::mem::replace(&mut record.order, tier(name, resource));
         let changed = before != record.order;
         let policies = cluster.index.ids.iter(record.policies).filter(|_| changed);
-        let entries = policies.filter_map(|policy| self.list[policy].body.as_ref()?.entry).collect();
+        let entries = policies.filter_map(|policy| self.list[policy].body.as_ref()?.subject()).collect();
         self.drop_tier_if_unused(id);
         entries
     }
@@ -282,7 +296,7 @@ impl Policies {
         }
         for (target, add) in [(target, true), (before, false)] {
             let Some(target) = target else { continue };
-            let entry = cluster.names.find(&target).and_then(|id| self.list[id].body.as_ref()?.entry);
+            let entry = cluster.names.find(&target).and_then(|id| self.list[id].body.as_ref()?.subject());
             effects.restack.extend(entry);
             let count = self.overridden.entry(target.clone()).or_insert(0);
             if add {
@@ -314,15 +328,13 @@ impl Policies {
     }
 
     pub(crate) fn takes_part(&self, id: u32, direction: Direction) -> bool {
-        self.list[id].body.as_ref().is_some_and(|body| match direction {
-            Direction::Ingress => body.ingress.is_some(),
-            Direction::Egress => body.egress.is_some(),
-        })
+        let at = usize::from(direction == Direction::Egress);
+        self.list[id].body.as_ref().is_some_and(|body| body.takes_part[at])
     }
 
     /// The tier that a policy stands in.
     pub(crate) fn tier_of(&self, id: u32) -> u32 {
-        self.list[id].body.as_ref().map_or(u32::MAX, |body| body.tier)
+        self.list[id].body.as_ref().map_or(NONE, |body| body.tier)
     }
 
     /// Name, order and default action of a tier.
@@ -357,14 +369,13 @@ impl Policies {
 
     /// The stable name of a policy.
     pub(crate) fn stable_name(&self, cluster: &Cluster, plan: &Plan, id: u32) -> Name {
-        let record = &self.list[id];
-        let in_plan = record.plan.and_then(|id| plan.policies.get(id));
-        in_plan.map_or_else(|| Name::of(&cluster.names.key(record.name)), |policy| policy.name)
+        let in_plan = self.active.get(&id).and_then(|active| plan.policies.get(active.place));
+        in_plan.map_or_else(|| Name::of(&cluster.names.key(self.list[id].name)), |policy| policy.name)
     }
 
     /// Where a policy that is used is in the Plan.
     pub(crate) fn id(&self, policy: u32) -> PolicyId {
-        self.list[policy].plan.expect("a policy that is used is in the Plan")
+        self.active[&policy].place
     }
 
     /// The policy of a place in the Plan.
@@ -379,76 +390,74 @@ impl Policies {
 
     /// Whether an enforced stack has a policy of the Plan.
     pub(crate) fn is_enforced(&self, id: PolicyId) -> bool {
-        self.by_plan.get(&id).is_some_and(|policy| self.list[*policy].uses.enforced > 0)
+        self.by_plan.get(&id).is_some_and(|policy| self.active[policy].uses.enforced > 0)
     }
 
     /// Changes the users of a policy. With the first it comes into the Plan with the sets of its rules, with the last it goes.
     pub(crate) fn apply(&mut self, cluster: &mut Cluster, plan: &mut Plan, id: u32, change: Change) {
-        let record = self.list.get_mut(id).expect("a policy that a stack has");
-        let turn = record.uses.apply(change);
-        match (turn, change) {
-            (Turn { used: true, .. }, Change::Add) => {
-                let policy = self.plan_policy(cluster, plan, id);
-                let place = plan.policies.insert(policy);
-                self.by_plan.insert(place, id);
-                self.new.insert(place);
-                self.touched.push(place);
-                self.list.get_mut(id).expect("just found").plan = Some(place);
+        let Some(active) = self.active.get_mut(&id) else { return self.add_to_plan(cluster, plan, id, change) };
+        let turn = active.uses.apply(change);
+        if turn.used {
+            self.take_from_plan(cluster, plan, id);
+        } else if turn.enforced {
+            self.touched.push(active.place);
+            for side in active.sides.clone() {
+                self.sides.apply(cluster, &mut self.sets, plan, side, change);
             }
-            (Turn { used: true, .. }, _) => self.take_from_plan(cluster, plan, id),
-            (Turn { enforced: true, .. }, _) => {
-                self.touched.extend(record.plan);
-                for side in record.in_plan.clone() {
-                    self.sides.apply(cluster, &mut self.sets, plan, side, change);
-                }
-            }
-            _ => {}
         }
     }
 
-    /// The policy as it is in the Plan; its sides are used from now on, in the place of those before, which are given back to be let go of.
-    fn plan_policy(&mut self, cluster: &mut Cluster, plan: &mut Plan, id: u32) -> PlanPolicy {
+    fn add_to_plan(&mut self, cluster: &mut Cluster, plan: &mut Plan, id: u32, change: Change) {
+        let (policy, sides) = self.plan_policy(cluster, plan, id, false);
+        let place = plan.policies.insert(policy);
+        self.active.insert(id, Active { uses: Uses::first(change), place, sides });
+        self.by_plan.insert(place, id);
+        self.new.insert(place);
+        self.touched.push(place);
+    }
+
+    /// The policy as it is in the Plan, and its sides, which are used from now on.
+    fn plan_policy(
+        &mut self,
+        cluster: &mut Cluster,
+        plan: &mut Plan,
+        id: u32,
+        enforced: bool,
+    ) -> (PlanPolicy, Box<[u32]>) {
         let record = &self.list[id];
         let body = record.body.as_ref().expect("a policy that a stack has is there");
-        let sides: Box<[u32]> = body.rules().flat_map(Compact::sides).collect();
-        let changes: &[Change] =
-            if record.uses.enforced > 0 { &[Change::Add, Change::Enforce] } else { &[Change::Add] };
+        let sides: Box<[u32]> = body.rules.iter().flat_map(Compact::sides).collect();
+        let changes: &[Change] = if enforced { &[Change::Add, Change::Enforce] } else { &[Change::Add] };
         for side in &sides {
             for change in changes {
                 self.sides.apply(cluster, &mut self.sets, plan, *side, *change);
             }
         }
-        let record = self.list.get_mut(id).expect("just found");
-        record.in_plan = sides;
-        let body = record.body.as_ref().expect("a policy that a stack has is there");
         let key = cluster.names.key(record.name);
-        let rules = |rules: &Option<Box<[Compact]>>| self.sides.plan_rules(rules.as_deref().unwrap_or_default());
-        PlanPolicy {
+        let policy = PlanPolicy {
             name: Name::of(&key),
             tier: self.tiers.get(body.tier).map(|tier| tier.name.clone()).unwrap_or_default(),
-            ingress: rules(&body.ingress),
-            egress: rules(&body.egress),
-            enforced: false,
+            ingress: self.sides.plan_rules(body.ingress()),
+            egress: self.sides.plan_rules(body.egress()),
+            enforced,
             key,
-        }
+        };
+        (policy, sides)
     }
 
     fn take_from_plan(&mut self, cluster: &mut Cluster, plan: &mut Plan, id: u32) {
-        let record = self.list.get_mut(id).expect("a policy that a stack has");
-        let (sides, place) = (std::mem::take(&mut record.in_plan), record.plan.take());
+        let Some(Active { place, sides, .. }) = self.active.remove(&id) else { return };
         for side in sides {
             self.sides.apply(cluster, &mut self.sets, plan, side, Change::Drop);
         }
-        if let Some(place) = place {
-            self.by_plan.remove(&place);
-            let policy = plan.policies.get_mut(place).map(|policy| {
-                let empty = Arc::from([]);
-                let (key, tier) = (policy.key.clone(), SmolStr::default());
-                let rest = PlanPolicy { key, tier, ingress: Arc::clone(&empty), egress: empty, ..*policy };
-                std::mem::replace(policy, rest)
-            });
-            self.gone.extend(policy.map(|policy| (place, Box::new(policy))));
-        }
+        self.by_plan.remove(&place);
+        let policy = plan.policies.get_mut(place).map(|policy| {
+            let empty = Arc::from([]);
+            let (key, tier) = (policy.key.clone(), SmolStr::default());
+            let rest = PlanPolicy { key, tier, ingress: Arc::clone(&empty), egress: empty, ..*policy };
+            std::mem::replace(policy, rest)
+        });
+        self.gone.extend(policy.map(|policy| (place, Box::new(policy))));
         let name = self.list[id].name;
         if cluster.names.kind(name) == Kind::Profile && exists_by_itself(cluster.names.name(name)) {
             return self.replace(cluster, id, None, &mut Effects::default());
@@ -456,17 +465,16 @@ impl Policies {
         self.drop_if_unused(cluster, id);
     }
 
-    /// Brings the rules of a policy that changed into the Plan. Gives its place there if they differ, and the sides to let go of.
+    /// Brings the rules of a policy that changed into the Plan, if it is there.
     pub(crate) fn refresh(&mut self, cluster: &mut Cluster, plan: &mut Plan, id: u32) -> Option<Refreshed> {
-        let record = self.list.get(id)?;
-        let (place, enforced) = (record.plan?, record.uses.enforced > 0);
-        record.body.as_ref()?;
-        let sides = record.in_plan.clone();
-        let policy = self.plan_policy(cluster, plan, id);
+        self.list.get(id)?.body.as_ref()?;
+        let active = self.active.get(&id)?;
+        let (place, enforced) = (active.place, active.uses.enforced > 0);
+        let (policy, sides) = self.plan_policy(cluster, plan, id, enforced);
+        let sides = std::mem::replace(&mut self.active.get_mut(&id)?.sides, sides);
         let before = plan.policies.get_mut(place)?;
         let policy = PlanPolicy { enforced: before.enforced, ..policy };
-        let differs =
-            (&policy.tier, &policy.ingress, &policy.egress) != (&before.tier, &before.ingress, &before.egress);
+        let differs = (&policy.tier, &policy.ingress, &policy.egress) != (&before.tier, &before.ingress, &before.egress);
         *before = policy;
         Some(Refreshed { place: Some(place).filter(|_| differs), sides, enforced })
     }

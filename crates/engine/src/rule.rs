@@ -6,6 +6,7 @@ use crate::uses::{Change, Turn, Uses};
 use hashbrown::HashTable;
 use margay_api::{Action, Family, IcmpMatch, Protocol};
 use margay_policy::{AnyOf, AnyPort, Plan, PlanRule, Rule, SetId, SetKey, Side, Store};
+use rustc_hash::FxHashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -77,20 +78,27 @@ impl CompactSide {
     }
 }
 
+/// A side that is one set and no more is the id of that set with this bit; most are, and need no place in the list.
+const ONE_SET: u32 = 1 << 31;
+
 /// Every distinct side.
 #[derive(Default)]
 pub(crate) struct Sides {
     list: Store<u32, Shared>,
     table: HashTable<u32>,
+    /// Those that rules in the Plan have.
+    active: FxHashMap<u32, Active>,
 }
 
 struct Shared {
     side: CompactSide,
     /// Rules that have it.
     refs: u32,
-    /// Rules in the Plan that have it.
+}
+
+struct Active {
     uses: Uses,
-    plan: Option<Arc<Side<SetId>>>,
+    plan: Arc<Side<SetId>>,
 }
 
 type Hasher = std::hash::BuildHasherDefault<rustc_hash::FxHasher>;
@@ -101,7 +109,7 @@ impl Sides {
         &mut self,
         cluster: &mut Cluster,
         sets: &mut Sets,
-        rules: &[PlanRule<SetKey>],
+        rules: [&[PlanRule<SetKey>]; 2],
     ) -> Box<[Compact]> {
         let compact = |PlanRule { index, rule }: &PlanRule<SetKey>| Compact {
             index: *index,
@@ -114,18 +122,23 @@ impl Sides {
             source: self.side(cluster, sets, &rule.source),
             destination: self.side(cluster, sets, &rule.destination),
         };
-        rules.iter().map(compact).collect()
+        rules.into_iter().flatten().map(compact).collect()
     }
 
     fn side(&mut self, cluster: &mut Cluster, sets: &mut Sets, side: &Side<SetKey>) -> u32 {
         let side = CompactSide::new(side.map(&mut |key| sets.spec(&mut cluster.index, key)));
+        if let CompactSide { within, without: None, ports: None, without_ports: None } = &side
+            && let [Within::Set(set)] = **within
+        {
+            return ONE_SET | set;
+        }
         let hash = Hasher::default().hash_one(&side);
         if let Some(id) = self.table.find(hash, |id| self.list[*id].side == side).copied() {
             side.sets().into_iter().for_each(|set| sets.release_spec(&mut cluster.index, set));
             self.list.get_mut(id).expect("what the table has is there").refs += 1;
             return id;
         }
-        let id = self.list.insert(Shared { side, refs: 1, uses: Uses::default(), plan: None });
+        let id = self.list.insert(Shared { side, refs: 1 });
         let list = &self.list;
         self.table.insert_unique(hash, id, |id| Hasher::default().hash_one(&list[*id].side));
         id
@@ -134,17 +147,20 @@ impl Sides {
     /// Lets go of the sides of rules.
     pub(crate) fn release(&mut self, cluster: &mut Cluster, sets: &mut Sets, rules: &[Compact]) {
         for side in rules.iter().flat_map(Compact::sides) {
-            self.list.get_mut(side).expect("a side that is held").refs -= 1;
-            self.drop_if_unused(cluster, sets, side);
+            if side & ONE_SET != 0 {
+                sets.release_spec(&mut cluster.index, side & !ONE_SET);
+            } else {
+                self.list.get_mut(side).expect("a side that is held").refs -= 1;
+                self.drop_if_unused(cluster, sets, side);
+            }
         }
     }
 
     fn drop_if_unused(&mut self, cluster: &mut Cluster, sets: &mut Sets, id: u32) {
-        let shared = &self.list[id];
-        if shared.refs > 0 || shared.uses.total > 0 {
+        if id & ONE_SET != 0 || self.list[id].refs > 0 || self.active.contains_key(&id) {
             return;
         }
-        let hash = Hasher::default().hash_one(&shared.side);
+        let hash = Hasher::default().hash_one(&self.list[id].side);
         if let Ok(slot) = self.table.find_entry(hash, |other| *other == id) {
             slot.remove();
         }
@@ -152,24 +168,37 @@ impl Sides {
         shared.side.sets().into_iter().for_each(|set| sets.release_spec(&mut cluster.index, set));
     }
 
+    fn full(&self, id: u32) -> Side<u32> {
+        if id & ONE_SET == 0 {
+            return self.list[id].side.full();
+        }
+        let one = AnyOf { sets: vec![id & !ONE_SET], ..AnyOf::default() };
+        Side { within: vec![one], ..Side::default() }
+    }
+
     /// Changes the users of a side, and with the first and the last those of its sets.
     pub(crate) fn apply(&mut self, cluster: &mut Cluster, sets: &mut Sets, plan: &mut Plan, id: u32, change: Change) {
-        let shared = self.list.get_mut(id).expect("a side that is held");
-        let turn = shared.uses.apply(change);
+        let Some(active) = self.active.get_mut(&id) else {
+            let full = self.full(id);
+            full.sets().for_each(|set| sets.apply(cluster, plan, *set, change));
+            let side = Arc::new(full.map(&mut |set| sets.id(*set)));
+            self.active.insert(id, Active { uses: Uses::first(change), plan: side });
+            return;
+        };
+        let turn = active.uses.apply(change);
         if turn == Turn::default() {
             return;
         }
-        let full = shared.side.full();
-        full.sets().for_each(|set| sets.apply(cluster, plan, *set, change));
+        self.full(id).sets().for_each(|set| sets.apply(cluster, plan, *set, change));
         if turn.used {
-            shared.plan = (change == Change::Add).then(|| Arc::new(full.map(&mut |set| sets.id(*set))));
+            self.active.remove(&id);
             self.drop_if_unused(cluster, sets, id);
         }
     }
 
     /// Rules whose sides are used, as they are in the Plan.
     pub(crate) fn plan_rules(&self, rules: &[Compact]) -> Arc<[PlanRule<SetId>]> {
-        let side = |id: u32| self.list[id].plan.clone().expect("a side that is used has its sets in the Plan");
+        let side = |id: u32| self.active[&id].plan.clone();
         let rule = |rule: &Compact| PlanRule {
             index: rule.index,
             rule: Rule {

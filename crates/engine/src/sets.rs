@@ -3,7 +3,7 @@
 use crate::cluster::Cluster;
 use crate::index::{Index, Kind, Kinds};
 use crate::thing::Body;
-use crate::uses::{Change, Turn, Uses};
+use crate::uses::{Change, Uses};
 use hashbrown::HashTable;
 use margay_api::Protocol;
 use margay_policy::{IpSet, Member, MemberKind, Members, Plan, Population, SetId, SetKey, SetOf, Store};
@@ -18,11 +18,10 @@ use std::net::IpAddr;
 pub(crate) struct Sets {
     specs: Store<u32, Spec>,
     table: HashTable<u32>,
+    active: FxHashMap<u32, Active>,
     by_plan: FxHashMap<SetId, u32>,
-    /// What members of a set had more than one reason to be in it, and how many more.
-    extra: FxHashMap<u32, FxHashMap<Member, u32>>,
-    /// Members that came (true) or went since the last flush.
-    pending: FxHashMap<u32, FxHashMap<Member, bool>>,
+    /// Sets with pending members.
+    dirty: FxHashSet<u32>,
     /// Sets that came into the Plan since the last flush.
     pub(crate) new: FxHashSet<SetId>,
     /// Sets whose users changed since the last flush.
@@ -32,18 +31,25 @@ pub(crate) struct Sets {
 }
 
 /// A set that rules name.
-pub(crate) struct Spec {
+struct Spec {
     of: Of,
     kind: MemberKind,
     own: bool,
     /// Sides that name it.
     refs: u32,
+}
+
+/// A set that is in the Plan.
+struct Active {
     /// Sides in the Plan that name it.
     uses: Uses,
-    /// Where it is in the Plan, while it is used.
-    plan: Option<SetId>,
-    /// Its entry in the index, while it is used and has one.
+    place: SetId,
+    /// Its entry in the index; none of a service's.
     entry: Option<u32>,
+    /// Members with more than one reason to be in it, and how many more. Prefixes are counted in the set itself.
+    more: FxHashMap<Member, u32>,
+    /// Members that came (true) or went since the last flush.
+    pending: FxHashMap<Member, bool>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -65,7 +71,7 @@ impl Of {
 
 impl Spec {
     /// The name and protocol of a named port's set.
-    pub(crate) fn port(&self) -> Option<(&str, Option<Protocol>)> {
+    fn port(&self) -> Option<(&str, Option<Protocol>)> {
         match &self.of {
             Of::Port(_, _, port) => Some((&port.0, port.1)),
             _ => None,
@@ -140,7 +146,7 @@ impl Sets {
             self.specs.get_mut(id).expect("what the table has is there").refs += 1;
             return id;
         }
-        let spec = Spec { of, kind, own, refs: 1, uses: Uses::default(), plan: None, entry: None };
+        let spec = Spec { of, kind, own, refs: 1 };
         let id = self.specs.insert(spec);
         let specs = &self.specs;
         self.table.insert_unique(hash_of, id, |id| {
@@ -151,9 +157,12 @@ impl Sets {
     }
 
     pub(crate) fn release_spec(&mut self, index: &mut Index, id: u32) {
-        let spec = self.specs.get_mut(id).expect("a set that is held");
-        spec.refs -= 1;
-        if spec.refs > 0 {
+        self.specs.get_mut(id).expect("a set that is held").refs -= 1;
+        self.drop_if_unused(index, id);
+    }
+
+    fn drop_if_unused(&mut self, index: &mut Index, id: u32) {
+        if self.specs[id].refs > 0 || self.active.contains_key(&id) {
             return;
         }
         let Some(spec) = self.specs.remove(id) else { return };
@@ -165,7 +174,7 @@ impl Sets {
 
     /// Where a set that is used is in the Plan.
     pub(crate) fn id(&self, spec: u32) -> SetId {
-        self.specs[spec].plan.expect("a set that is used is in the Plan")
+        self.active[&spec].place
     }
 
     /// Whether anything uses a set of the Plan; its place is kept until the next flush in any case.
@@ -175,22 +184,21 @@ impl Sets {
 
     /// Whether what is enforced uses a set of the Plan.
     pub(crate) fn is_enforced(&self, id: SetId) -> bool {
-        self.by_plan.get(&id).is_some_and(|spec| self.specs[*spec].uses.enforced > 0)
+        self.by_plan.get(&id).is_some_and(|spec| self.active[spec].uses.enforced > 0)
     }
 
     /// Changes the users of a set. With the first it comes into the Plan with all its members, with the last it goes.
     pub(crate) fn apply(&mut self, cluster: &mut Cluster, plan: &mut Plan, id: u32, change: Change) {
-        let spec = self.specs.get_mut(id).expect("a set that is held");
-        let turn = spec.uses.apply(change);
-        match (turn, change) {
-            (Turn { used: true, .. }, Change::Add) => self.add_to_plan(cluster, plan, id),
-            (Turn { used: true, .. }, _) => self.take_from_plan(cluster, plan, id),
-            (Turn { enforced: true, .. }, _) => self.touched.extend(spec.plan),
-            _ => {}
+        let Some(active) = self.active.get_mut(&id) else { return self.add_to_plan(cluster, plan, id, change) };
+        let turn = active.uses.apply(change);
+        if turn.used {
+            self.take_from_plan(cluster, plan, id);
+        } else if turn.enforced {
+            self.touched.push(active.place);
         }
     }
 
-    fn add_to_plan(&mut self, cluster: &mut Cluster, plan: &mut Plan, id: u32) {
+    fn add_to_plan(&mut self, cluster: &mut Cluster, plan: &mut Plan, id: u32, change: Change) {
         let spec = &self.specs[id];
         let entry = spec.of.selector().map(|selector| cluster.index.entry(selector, spec.kinds()));
         let mut set = IpSet::new(self.key(&cluster.index, id));
@@ -211,38 +219,33 @@ impl Sets {
             }
         }
         entry.into_iter().for_each(|entry| cluster.index.add_set(entry, id));
-        if !more.is_empty() {
-            self.extra.insert(id, more);
-        }
         let place = plan.sets.insert(set);
         self.by_plan.insert(place, id);
         self.new.insert(place);
         self.touched.push(place);
-        let spec = self.specs.get_mut(id).expect("a set that is held");
-        (spec.plan, spec.entry) = (Some(place), entry);
+        self.active.insert(id, Active { uses: Uses::first(change), place, entry, more, pending: FxHashMap::default() });
     }
 
     fn take_from_plan(&mut self, cluster: &mut Cluster, plan: &mut Plan, id: u32) {
-        let spec = self.specs.get_mut(id).expect("a set that is held");
-        if let Some(entry) = spec.entry.take() {
+        let Some(Active { place, entry, .. }) = self.active.remove(&id) else { return };
+        if let Some(entry) = entry {
             cluster.index.remove_set(entry, id);
             cluster.index.release_entry(entry);
         }
-        if let Of::Service(name) = &spec.of {
+        if let Of::Service(name) = &self.specs[id].of {
             cluster.services.detach((**name).clone(), id);
         }
-        self.extra.remove(&id);
-        self.pending.remove(&id);
-        let Some(place) = spec.plan.take() else { return };
+        self.dirty.remove(&id);
         self.by_plan.remove(&place);
         let set = plan.sets.get_mut(place).map(|set| std::mem::replace(set, IpSet::new(set.key.clone())));
         self.gone.extend(set.map(|set| (place, Box::new(set))));
+        self.drop_if_unused(&mut cluster.index, id);
     }
 
     /// What identifies a set.
     fn key(&self, index: &Index, id: u32) -> SetKey {
         let spec = &self.specs[id];
-        let text = |selector: &u32| index.selector_text(*selector).clone();
+        let text = |selector: &u32| index.selector_text(*selector);
         let of = match &spec.of {
             Of::Labels(selector, population) => SetOf::Selector(text(selector), *population),
             Of::Port(selector, population, port) => {
@@ -256,84 +259,77 @@ impl Sets {
 
     /// Adds what a thing is to the sets of an entry that its class matches, or takes it out of them.
     pub(crate) fn tell_entry(&mut self, cluster: &Cluster, plan: &mut Plan, entry: u32, thing: u32, add: bool) {
+        let Self { specs, active, dirty, .. } = self;
         for set in cluster.index.sets(entry) {
-            let Self { specs, extra, pending, .. } = self;
-            specs[set].of_thing(cluster, thing, &mut |member| {
-                tell(specs, extra, pending, plan, set, member, add);
-            });
+            let Some(active) = active.get_mut(&set) else { continue };
+            specs[set].of_thing(cluster, thing, &mut |member| active.tell(plan, member, add));
+            dirty.insert(set);
         }
     }
 
     /// Adds what one address of a thing is to all the sets that the thing is in, or takes it out of them.
     pub(crate) fn tell_address(&mut self, cluster: &Cluster, plan: &mut Plan, thing: u32, address: IpAddr, add: bool) {
-        for entry in cluster.index.matches(cluster.things.get(thing).class) {
-            for set in cluster.index.sets(entry) {
-                let Self { specs, extra, pending, .. } = self;
-                specs[set].at(cluster, thing, address, &mut |member| {
-                    tell(specs, extra, pending, plan, set, member, add);
-                });
-            }
+        let Self { specs, active, dirty, .. } = self;
+        let entries = cluster.index.matches(cluster.things.get(thing).class);
+        for set in entries.flat_map(|entry| cluster.index.sets(entry)) {
+            let Some(active) = active.get_mut(&set) else { continue };
+            specs[set].at(cluster, thing, address, &mut |member| active.tell(plan, member, add));
+            dirty.insert(set);
         }
     }
 
+    /// One more reason, or one less, for a member to be in a set.
     pub(crate) fn tell(&mut self, plan: &mut Plan, set: u32, member: Member, add: bool) {
-        tell(&self.specs, &mut self.extra, &mut self.pending, plan, set, member, add);
+        if let Some(active) = self.active.get_mut(&set) {
+            active.tell(plan, member, add);
+            self.dirty.insert(set);
+        }
     }
 
     /// Takes what came to sets and went since the last flush: added, removed, both sorted.
     pub(crate) fn take_pending(&mut self) -> Vec<(SetId, Vec<Member>, Vec<Member>)> {
-        let Self { specs, pending, .. } = self;
-        let changed = pending.drain().filter_map(|(set, members)| {
+        let Self { active, dirty, .. } = self;
+        let changed = dirty.drain().filter_map(|set| {
+            let active = active.get_mut(&set)?;
             let (mut added, mut removed) = (Vec::new(), Vec::new());
-            for (member, add) in members {
+            for (member, add) in std::mem::take(&mut active.pending) {
                 if add { &mut added } else { &mut removed }.push(member);
             }
             added.sort_unstable();
             removed.sort_unstable();
-            Some((specs[set].plan?, added, removed))
-                .filter(|(_, added, removed)| !(added.is_empty() && removed.is_empty()))
+            (!(added.is_empty() && removed.is_empty())).then_some((active.place, added, removed))
         });
         changed.collect()
     }
 }
 
-/// One more reason, or one less, for a member to be in a set of the Plan.
-fn tell(
-    specs: &Store<u32, Spec>,
-    extra: &mut FxHashMap<u32, FxHashMap<Member, u32>>,
-    pending: &mut FxHashMap<u32, FxHashMap<Member, bool>>,
-    plan: &mut Plan,
-    set: u32,
-    member: Member,
-    add: bool,
-) {
-    let Some(in_plan) = specs[set].plan.and_then(|id| plan.sets.get_mut(id)) else { return };
-    let members = &mut in_plan.members;
-    let counts_itself = matches!(members, Members::Prefixes(_));
-    let changed = if add {
-        let new = members.insert(member);
-        if !new && !counts_itself {
-            *extra.entry(set).or_default().entry(member).or_insert(0) += 1;
-        }
-        new
-    } else {
-        match extra.get_mut(&set).map(|more| more.entry(member)) {
-            Some(Entry::Occupied(mut more)) => {
-                *more.get_mut() -= 1;
-                if *more.get() == 0 {
-                    more.remove();
-                }
-                false
+impl Active {
+    /// One more reason, or one less, for a member to be in the set.
+    fn tell(&mut self, plan: &mut Plan, member: Member, add: bool) {
+        let Some(set) = plan.sets.get_mut(self.place) else { return };
+        let changed = if add {
+            let new = set.members.insert(member);
+            if !new && !matches!(set.members, Members::Prefixes(_)) {
+                *self.more.entry(member).or_insert(0) += 1;
             }
-            _ => members.remove(member),
+            new
+        } else {
+            match self.more.entry(member) {
+                Entry::Occupied(mut more) => {
+                    *more.get_mut() -= 1;
+                    if *more.get() == 0 {
+                        more.remove();
+                    }
+                    false
+                }
+                Entry::Vacant(_) => set.members.remove(member),
+            }
+        };
+        match self.pending.entry(member) {
+            _ if !changed => {}
+            Entry::Occupied(before) if *before.get() != add => drop(before.remove()),
+            Entry::Occupied(_) => {}
+            Entry::Vacant(place) => drop(place.insert(add)),
         }
-    };
-    if !changed {
-        return;
-    }
-    match pending.entry(set).or_default().entry(member) {
-        Entry::Occupied(before) if *before.get() != add => drop(before.remove()),
-        Entry::Occupied(_) => {}
-        Entry::Vacant(place) => drop(place.insert(add)),
     }
 }

@@ -26,8 +26,8 @@ pub(crate) struct Stacks {
     of_entry: FxHashMap<u32, IdSet>,
     by_name: FxHashMap<Name, StackId>,
     uses: FxHashMap<StackId, Uses>,
-    /// Classes that may have another recipe.
-    pub(crate) dirty_classes: FxHashSet<u32>,
+    /// Classes that may have another recipe, and those (true) whose recipe, be it the same, may make other stacks.
+    dirty_classes: FxHashMap<u32, bool>,
     /// Recipes that may make other stacks.
     dirty_recipes: BTreeSet<u32>,
     /// Stacks that came into the Plan since the last flush.
@@ -101,14 +101,20 @@ impl Stacks {
 
     /// Notes that what is behind the last tier of a class may have changed.
     pub(crate) fn restack_class(&mut self, class: u32) {
-        self.dirty_classes.insert(class);
-        self.dirty_recipes.extend(self.of_class.get(&class));
+        self.dirty_classes.insert(class, true);
+    }
+
+    /// Notes that a class may match other subjects.
+    pub(crate) fn rematch(&mut self, class: u32) {
+        self.dirty_classes.entry(class).or_insert(false);
     }
 
     /// A class is no more.
     pub(crate) fn drop_class(&mut self, cluster: &mut Cluster, class: u32) {
-        self.dirty_classes.remove(&class);
+        let restack = self.dirty_classes.remove(&class).unwrap_or(false);
         if let Some(recipe) = self.of_class.remove(&class) {
+            // Another class may come to have this recipe before it is made again.
+            self.dirty_recipes.extend(Some(recipe).filter(|_| restack));
             let found = self.recipes.get_mut(recipe).expect("the recipe of a class");
             cluster.index.ids.remove(&mut found.classes, class);
             self.drop_if_unused(cluster, recipe);
@@ -122,10 +128,14 @@ impl Stacks {
 
     /// Finds the recipes of classes that may have another. Gives the classes for which that is so.
     pub(crate) fn assign(&mut self, cluster: &mut Cluster) -> Vec<u32> {
-        let mut dirty: Vec<u32> = self.dirty_classes.drain().collect();
+        let mut dirty: Vec<(u32, bool)> = self.dirty_classes.drain().collect();
         dirty.sort_unstable();
-        dirty.retain(|class| self.assign_class(cluster, *class));
-        dirty
+        let mut changed = Vec::new();
+        for (class, restack) in dirty {
+            changed.extend(self.assign_class(cluster, class).then_some(class));
+            self.dirty_recipes.extend(self.of_class.get(&class).filter(|_| restack));
+        }
+        changed
     }
 
     fn assign_class(&mut self, cluster: &mut Cluster, class: u32) -> bool {

@@ -1,7 +1,7 @@
 //! Texts under small integers: each distinct (scope, text) once, counted, in one arena.
 
 use hashbrown::HashTable;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// Texts under ids, each with a payload. The same text in two scopes is two entries: a label's value belongs to its key, an object's name to its
 /// kind and namespace. Entries are counted; the id of one that nobody holds any more is used again.
@@ -10,8 +10,9 @@ use std::hash::{BuildHasher, RandomState};
 pub(crate) struct Texts<P> {
     entries: Vec<Entry<P>>,
     table: HashTable<u32>,
-    /// Each text behind its length, at offsets that are multiples of [`ALIGN`].
-    bytes: Vec<u8>,
+    /// Each text behind its length, at offsets that are multiples of [`ALIGN`]. Lengths are in ASCII: six bits in each byte, the lowest first, and
+    /// a seventh that says that there are more.
+    bytes: String,
     /// Bytes of texts that are gone.
     wasted: usize,
     free: Vec<u32>,
@@ -36,7 +37,7 @@ impl<P: Default> Texts<P> {
         Self {
             entries: Vec::new(),
             table: HashTable::new(),
-            bytes: Vec::new(),
+            bytes: String::new(),
             wasted: 0,
             free: Vec::new(),
             hasher: RandomState::new(),
@@ -45,7 +46,7 @@ impl<P: Default> Texts<P> {
 
     /// The entry, held once more; made where there was none.
     pub(crate) fn intern(&mut self, scope: u32, text: &str) -> u32 {
-        let hash = self.hasher.hash_one((scope, text));
+        let hash = hash(&self.hasher, scope, text);
         if let Some(id) = self.lookup(hash, scope, text) {
             self.entries[id as usize].refs += 1;
             return id;
@@ -58,21 +59,34 @@ impl<P: Default> Texts<P> {
                 id
             }
             None => {
+                if self.entries.len() == self.entries.capacity() {
+                    self.entries.reserve_exact(self.entries.len() / 4 + 4);
+                }
                 self.entries.push(entry);
                 u32::try_from(self.entries.len() - 1).expect("fewer than 2^32 texts")
             }
         };
-        let Self { entries, table, bytes, hasher, .. } = self;
-        table.insert_unique(hash, id, |id| {
-            let entry = &entries[*id as usize];
-            hasher.hash_one((entry.scope, read(bytes, entry.start)))
-        });
+        if self.table.len() == self.table.capacity() {
+            self.rebuild(); // has the new entry in it too
+        } else {
+            self.table.insert_unique(hash, id, |_| unreachable!("there is room"));
+        }
         id
+    }
+
+    /// Makes the table larger, going through the entries in the order of memory.
+    fn rebuild(&mut self) {
+        let mut table = HashTable::with_capacity(2 * self.table.len() + 4);
+        for (id, entry) in self.entries.iter().enumerate().filter(|(_, entry)| entry.refs > 0) {
+            let hash = hash(&self.hasher, entry.scope, read(&self.bytes, entry.start));
+            table.insert_unique(hash, id as u32, |_| unreachable!("there is room"));
+        }
+        self.table = table;
     }
 
     /// The entry, if there is one.
     pub(crate) fn find(&self, scope: u32, text: &str) -> Option<u32> {
-        self.lookup(self.hasher.hash_one((scope, text)), scope, text)
+        self.lookup(hash(&self.hasher, scope, text), scope, text)
     }
 
     fn lookup(&self, hash: u64, scope: u32, text: &str) -> Option<u32> {
@@ -97,7 +111,7 @@ impl<P: Default> Texts<P> {
         }
         let (scope, start) = (entry.scope, entry.start);
         let payload = std::mem::take(&mut entry.payload);
-        let hash = self.hasher.hash_one((scope, read(&self.bytes, start)));
+        let hash = hash(&self.hasher, scope, read(&self.bytes, start));
         if let Ok(slot) = self.table.find_entry(hash, |other| *other == id) {
             slot.remove();
         }
@@ -132,14 +146,19 @@ impl<P: Default> Texts<P> {
 
     fn write(&mut self, text: &str) -> u32 {
         let start = self.bytes.len();
-        let mut length = text.len();
-        while length >= 0x80 {
-            self.bytes.push(length as u8 | 0x80);
-            length >>= 7;
+        if self.bytes.capacity() - start < text.len() + 16 {
+            self.bytes.reserve_exact(start / 4 + text.len() + 16);
         }
-        self.bytes.push(length as u8);
-        self.bytes.extend_from_slice(text.as_bytes());
-        self.bytes.resize(self.bytes.len().next_multiple_of(ALIGN), 0);
+        let mut length = text.len();
+        while length > DIGIT {
+            self.bytes.push(char::from((length & DIGIT | MORE) as u8));
+            length >>= DIGIT_BITS;
+        }
+        self.bytes.push(char::from(length as u8));
+        self.bytes.push_str(text);
+        while !self.bytes.len().is_multiple_of(ALIGN) {
+            self.bytes.push('\0');
+        }
         u32::try_from(start / ALIGN).expect("less than 16 GiB of distinct text")
     }
 
@@ -155,25 +174,36 @@ impl<P: Default> Texts<P> {
     }
 }
 
+const DIGIT_BITS: u32 = 6;
+const DIGIT: usize = (1 << DIGIT_BITS) - 1;
+const MORE: usize = 1 << DIGIT_BITS;
+
+fn hash(state: &RandomState, scope: u32, text: &str) -> u64 {
+    let mut hasher = state.build_hasher();
+    hasher.write_u32(scope);
+    hasher.write(text.as_bytes());
+    hasher.finish()
+}
+
 /// The bytes that a text of this length takes.
 fn size(length: usize) -> usize {
-    let prefix = (usize::BITS - (length | 1).leading_zeros()).div_ceil(7) as usize;
+    let prefix = (usize::BITS - (length | 1).leading_zeros()).div_ceil(DIGIT_BITS) as usize;
     (prefix + length).next_multiple_of(ALIGN)
 }
 
-fn read(bytes: &[u8], start: u32) -> &str {
+fn read(bytes: &str, start: u32) -> &str {
     let mut at = start as usize * ALIGN;
     let (mut length, mut shift) = (0, 0);
     loop {
-        let byte = bytes[at];
+        let byte = usize::from(bytes.as_bytes()[at]);
         at += 1;
-        length |= usize::from(byte & 0x7f) << shift;
-        shift += 7;
-        if byte < 0x80 {
+        length |= (byte & DIGIT) << shift;
+        shift += DIGIT_BITS;
+        if byte & MORE == 0 {
             break;
         }
     }
-    std::str::from_utf8(&bytes[at..at + length]).expect("what was written is text")
+    &bytes[at..at + length]
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ impl Engine {
         for entry in effects.restack {
             self.stacks.restack(&self.cluster.index.ids, entry);
         }
-        self.stacks.dirty_classes.extend(effects.classes);
+        effects.classes.into_iter().for_each(|class| self.stacks.rematch(class));
     }
 
     fn tell(&mut self, effects: Vec<Effect>) {
@@ -128,7 +128,7 @@ impl Engine {
                 self.policies.sets.tell_entry(&self.cluster, &mut self.plan, event.entry, thing, event.matches);
             }
             if index.is_subject(event.entry) {
-                self.stacks.dirty_classes.insert(event.class);
+                self.stacks.rematch(event.class);
             }
         }
     }
@@ -138,8 +138,7 @@ impl Engine {
         let pod = pod.filter(|pod| !(pod.terminal || pod.host_network || pod.addresses.is_empty()));
         let new = pod.map(|pod| {
             let mut own = self.own_labels(&pod.meta.labels, true);
-            own.push(self.cluster.index.labels.pair(convert::ORCHESTRATOR, "k8s"));
-            own.push(self.cluster.index.labels.pair(convert::SERVICE_ACCOUNT, &pod.service_account));
+            own.extend(self.cluster.index.pod_labels(&pod.service_account));
             let kind = if self.scope.has(&pod.node) { ThingKind::LocalPod } else { ThingKind::RemotePod };
             New {
                 kind,
@@ -212,28 +211,22 @@ impl Engine {
     }
 
     fn set_thing(&mut self, key: &Key, new: Option<New<'_>>) {
-        let old = self.cluster.names.find(key);
-        match (old, new) {
-            (None, None) => {}
-            (Some(id), None) => self.remove_thing(key, id),
-            (None, Some(new)) => {
-                let thing = self.thing(new);
-                let id = self.cluster.things.list.insert(thing);
-                let name = self.cluster.names.insert(key, id);
-                self.cluster.things.list.get_mut(id).expect("just made").name = name;
-                self.settle(key, id);
-                self.note_host(id);
-            }
-            (Some(id), Some(new)) => {
-                let mut thing = self.thing(new);
-                let old = self.cluster.things.get(id);
-                thing.name = old.name;
-                if (&old.body, old.ports, old.node) == (&thing.body, thing.ports, thing.node) {
-                    self.move_thing(key, id, thing);
-                } else {
-                    self.replace_thing(key, id, thing);
-                }
-            }
+        let Some(new) = new else {
+            return self.cluster.names.find(key).into_iter().for_each(|id| self.remove_thing(key, id));
+        };
+        let (name, old) = self.cluster.names.enter(key);
+        let thing = Thing { name, ..self.thing(new) };
+        let Some(id) = old else {
+            let id = self.cluster.things.list.insert(thing);
+            self.cluster.names.set_place(name, id);
+            self.settle(key, id);
+            return self.note_host(id);
+        };
+        let old = self.cluster.things.get(id);
+        if (&old.body, old.ports, old.node) == (&thing.body, thing.ports, thing.node) {
+            self.move_thing(key, id, thing);
+        } else {
+            self.replace_thing(key, id, thing);
         }
     }
 
@@ -370,7 +363,7 @@ impl Engine {
         if kind.is_local() {
             self.endpoints.dirty.insert(key.clone());
             if self.stacks.recipe(thing.class).is_none() {
-                self.stacks.dirty_classes.insert(thing.class);
+                self.stacks.rematch(thing.class);
             }
         }
     }

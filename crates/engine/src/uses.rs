@@ -30,6 +30,13 @@ pub(crate) enum Change {
 }
 
 impl Uses {
+    /// Those of an object that had none.
+    pub(crate) fn first(change: Change) -> Self {
+        let mut uses = Self::default();
+        uses.apply(change);
+        uses
+    }
+
     pub(crate) fn apply(&mut self, change: Change) -> Turn {
         let before = *self;
         match change {

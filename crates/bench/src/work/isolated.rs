@@ -9,6 +9,7 @@ use margay_api::{
     Readable, Selector, Types,
 };
 use margay_engine::Engine;
+use smol_str::format_smolstr;
 
 const LOCALS: u64 = 100;
 
@@ -36,17 +37,17 @@ fn a_namespace(number: u64, customer: &str) -> Object {
 fn a_pod(number: u64, customer: &str, node: &str) -> Object {
     let mut labels: Labels = Vec::with_capacity(15);
     for i in 0..5 {
-        labels.push((format!("unique-{i}").into(), format!("value-{i}-{number}").into()));
+        labels.push((format_smolstr!("unique-{i}"), format_smolstr!("value-{i}-{number}")));
     }
     for i in 0..4 {
         let value = if mix(number * 8 + i) & 1 == 0 { "true" } else { "false" };
-        labels.push((format!("binary-{i}").into(), value.into()));
+        labels.push((format_smolstr!("binary-{i}"), value.into()));
     }
     for i in 0..4 {
-        labels.push((format!("small-{i}").into(), format!("value-{}", mix(number * 8 + i) % 10).into()));
+        labels.push((format_smolstr!("small-{i}"), format_smolstr!("value-{}", mix(number * 8 + i) % 10)));
     }
     labels.push(("marker".into(), "true".into()));
-    labels.push(("group".into(), format!("group-{}", number % 5_000).into()));
+    labels.push(("group".into(), format_smolstr!("group-{}", number % 5_000)));
     pod(customer, "server", node, (10 << 24) + number as u32, labels)
 }
 

@@ -6,6 +6,7 @@
 use super::cluster::{LOCAL, Labels, allow_from, mix, namespace, pod, policy, select};
 use margay_api::{Key, Object};
 use margay_engine::Engine;
+use smol_str::format_smolstr;
 
 const POLICIES: u64 = 10_000;
 const LOCALS: u64 = 200;
@@ -34,9 +35,9 @@ pub(crate) fn endpoint(number: u64, node: &str, edit: u64) -> Object {
     let mut labels: Labels = [10, 11, 20, 30, 40]
         .into_iter()
         .filter(|n| mix(number * 64 + n).is_multiple_of(*n))
-        .map(|n| (format!("one-in-{n}").into(), "true".into()))
+        .map(|n| (format_smolstr!("one-in-{n}"), "true".into()))
         .collect();
-    labels.push((format!("marker-{}", (mix(number) + edit) % MARKERS).into(), "true".into()));
+    labels.push((format_smolstr!("marker-{}", (mix(number) + edit) % MARKERS), "true".into()));
     pod(&format!("namespace-{}", number % 100), &format!("pod-{number}"), node, (10 << 24) + number as u32, labels)
 }
 

@@ -1,16 +1,19 @@
 //! Selectors over interned labels.
 
 use super::labels::Labels;
-use margay_selector::{Expr, NAMESPACE_LABEL};
+use margay_selector::{Expr, NAMESPACE_LABEL, Selector};
 
 /// A condition on labels, as compared with the labels of a class: keys and (key, value) pairs are ids.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Cond {
     All,
-    /// The key is there, or (`want` false) is not.
+    /// The key, which is that of the namespace, is not there.
+    Global {
+        key: u32,
+    },
+    /// The key is there.
     Has {
         key: u32,
-        want: bool,
     },
     /// The key is there with the value of this pair, or (`want` false) is not.
     Is {
@@ -35,7 +38,7 @@ pub(crate) enum Cond {
     Or(Box<[Cond]>),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum TextTest {
     Contains,
     StartsWith,
@@ -53,8 +56,8 @@ impl Cond {
         };
         match expr {
             Expr::All => Self::All,
-            Expr::Global => Self::Has { key: labels.key(NAMESPACE_LABEL), want: false },
-            Expr::Has(key) => Self::Has { key: labels.key(key), want: true },
+            Expr::Global => Self::Global { key: labels.key(NAMESPACE_LABEL) },
+            Expr::Has(key) => Self::Has { key: labels.key(key) },
             Expr::Eq(key, value) => Self::is(key, value, true, labels),
             Expr::Ne(key, value) => Self::is(key, value, false, labels),
             Expr::In(key, values) => Self::one_of(key, values, true, labels),
@@ -84,7 +87,7 @@ impl Cond {
     pub(crate) fn release(&self, labels: &mut Labels) {
         match self {
             Self::All => {}
-            Self::Has { key, .. } | Self::Text { key, .. } => labels.release_key(*key),
+            Self::Global { key } | Self::Has { key } | Self::Text { key, .. } => labels.release_key(*key),
             Self::Is { key, pair, .. } => {
                 labels.release_pair(*pair);
                 labels.release_key(*key);
@@ -98,11 +101,77 @@ impl Cond {
         }
     }
 
+    /// The selector that it was compiled from.
+    pub(crate) fn selector(&self, labels: &Labels) -> Selector {
+        let all = |list: &[Self]| list.iter().map(|cond| cond.selector(labels)).collect::<Vec<_>>();
+        let built = match self {
+            Self::All => Ok(Selector::all()),
+            Self::Global { .. } => Ok(Selector::global()),
+            Self::Has { key } => Selector::has(labels.key_text(*key)),
+            Self::Is { key, pair, want: true } => Selector::equals(labels.key_text(*key), labels.value(*pair)),
+            Self::Is { key, pair, want: false } => Selector::not_equals(labels.key_text(*key), labels.value(*pair)),
+            Self::In { key, pairs, want } => {
+                let values = pairs.iter().map(|pair| labels.value(*pair));
+                if *want {
+                    Selector::is_in(labels.key_text(*key), values)
+                } else {
+                    Selector::not_in(labels.key_text(*key), values)
+                }
+            }
+            Self::Text { key, test, part } => {
+                let build = match test {
+                    TextTest::Contains => Selector::contains,
+                    TextTest::StartsWith => Selector::starts_with,
+                    TextTest::EndsWith => Selector::ends_with,
+                };
+                build(labels.key_text(*key), part)
+            }
+            Self::Not(inner) => Ok(inner.selector(labels).negated()),
+            Self::And(list) => Ok(Selector::all_of(all(list))),
+            Self::Or(list) => Ok(Selector::any_of(all(list))),
+        };
+        built.expect("what came from a selector can be written as one")
+    }
+
+    /// What every match needs, by key ascending, each key once; `None` where nothing can match. A class that does not fulfil a need need not be
+    /// compared.
+    pub(crate) fn needs(&self) -> Option<Vec<(u32, Need)>> {
+        Some(match self {
+            Self::Has { key } | Self::Text { key, .. } => vec![(*key, Need::Present)],
+            Self::Is { key, pair, want: true } => vec![(*key, Need::OneOf(vec![*pair]))],
+            Self::In { pairs, want: true, .. } if pairs.is_empty() => return None,
+            Self::In { key, pairs, want: true } => vec![(*key, Need::OneOf(pairs.to_vec()))],
+            Self::Not(inner) => match &**inner {
+                Self::All => return None,
+                Self::Global { key } => vec![(*key, Need::Present)],
+                _ => Vec::new(),
+            },
+            Self::All | Self::Global { .. } | Self::Is { .. } | Self::In { .. } => Vec::new(),
+            Self::And(list) => {
+                let mut all = Vec::new();
+                for cond in list {
+                    all.extend(cond.needs()?);
+                }
+                return merged(all, 1, Need::and);
+            }
+            Self::Or(list) => {
+                let branches: Vec<_> = list.iter().filter_map(Self::needs).collect();
+                let count = branches.len();
+                let all: Vec<_> = branches.into_iter().flatten().collect();
+                return if count == 0 { None } else { merged(all, count, Need::or) };
+            }
+        })
+    }
+
     /// Every key that it mentions; some perhaps more than once.
     pub(crate) fn keys(&self, keys: &mut Vec<u32>) {
         match self {
             Self::All => {}
-            Self::Has { key, .. } | Self::Is { key, .. } | Self::In { key, .. } | Self::Text { key, .. } => {
+            Self::Global { key }
+            | Self::Has { key }
+            | Self::Is { key, .. }
+            | Self::In { key, .. }
+            | Self::Text { key, .. } => {
                 keys.push(*key);
             }
             Self::Not(inner) => inner.keys(keys),
@@ -117,7 +186,11 @@ impl Cond {
             Self::Not(inner) => !inner.holds(labels, value),
             Self::And(list) => list.iter().all(|cond| cond.holds(labels, value)),
             Self::Or(list) => list.iter().any(|cond| cond.holds(labels, value)),
-            Self::Has { key, .. } | Self::Is { key, .. } | Self::In { key, .. } | Self::Text { key, .. } => {
+            Self::Global { key }
+            | Self::Has { key }
+            | Self::Is { key, .. }
+            | Self::In { key, .. }
+            | Self::Text { key, .. } => {
                 self.holds_with(labels, value(*key))
             }
         }
@@ -130,7 +203,11 @@ impl Cond {
             Self::Not(inner) => inner.known(labels, known, value).map(|holds| !holds),
             Self::And(list) => decided(list, false, |cond| cond.known(labels, known, value)),
             Self::Or(list) => decided(list, true, |cond| cond.known(labels, known, value)),
-            Self::Has { key, .. } | Self::Is { key, .. } | Self::In { key, .. } | Self::Text { key, .. } => {
+            Self::Global { key }
+            | Self::Has { key }
+            | Self::Is { key, .. }
+            | Self::In { key, .. }
+            | Self::Text { key, .. } => {
                 (*key == known).then(|| self.holds_with(labels, value))
             }
         }
@@ -139,7 +216,8 @@ impl Cond {
     /// A condition on one key, given the pair that the key has.
     fn holds_with(&self, labels: &Labels, value: Option<u32>) -> bool {
         match self {
-            Self::Has { want, .. } => value.is_some() == *want,
+            Self::Global { .. } => value.is_none(),
+            Self::Has { .. } => value.is_some(),
             Self::Is { pair, want, .. } => (value == Some(*pair)) == *want,
             Self::In { pairs, want, .. } => value.is_some_and(|pair| pairs.binary_search(&pair).is_ok()) == *want,
             Self::Text { test, part, .. } => value.is_some_and(|pair| {
@@ -153,6 +231,61 @@ impl Cond {
             Self::All | Self::Not(_) | Self::And(_) | Self::Or(_) => true,
         }
     }
+}
+
+/// What a match needs of a key.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// It is there.
+    Present,
+    /// It is there with the value of one of these pairs: at least one.
+    OneOf(Vec<u32>),
+}
+
+impl Need {
+    /// Both; `None` where that can't be.
+    fn and(self, other: Self) -> Option<Self> {
+        match (self, other) {
+            (Need::Present, need) | (need, Need::Present) => Some(need),
+            (Need::OneOf(mut pairs), Need::OneOf(others)) => {
+                pairs.retain(|pair| others.contains(pair));
+                (!pairs.is_empty()).then_some(Need::OneOf(pairs))
+            }
+        }
+    }
+
+    /// Either.
+    fn or(self, other: Self) -> Option<Self> {
+        Some(match (self, other) {
+            (Need::OneOf(mut pairs), Need::OneOf(others)) => {
+                pairs.extend(others);
+                Need::OneOf(pairs)
+            }
+            _ => Need::Present,
+        })
+    }
+}
+
+/// Needs of one key joined, where at least so many conditions need something of it; `None` where some can't be.
+fn merged(mut all: Vec<(u32, Need)>, least: usize, join: fn(Need, Need) -> Option<Need>) -> Option<Vec<(u32, Need)>> {
+    all.sort_by_key(|(key, _)| *key);
+    let mut merged: Vec<(u32, Need)> = Vec::new();
+    let mut all = all.into_iter().peekable();
+    while let Some((key, mut need)) = all.next() {
+        let mut count = 1;
+        while let Some((_, other)) = all.next_if(|(next, _)| *next == key) {
+            need = join(need, other)?;
+            count += 1;
+        }
+        if let Need::OneOf(pairs) = &mut need {
+            pairs.sort_unstable();
+            pairs.dedup();
+        }
+        if count >= least {
+            merged.push((key, need));
+        }
+    }
+    Some(merged)
 }
 
 /// What a list of conditions comes to, one of which decides the whole where it is `decisive`.

@@ -1,10 +1,10 @@
 //! Entries: selectors over kinds of things, and their homes.
 
 use super::labels::{class_bearers, class_bearers_len, parent_bearers};
+use super::cond::Need;
 use super::{Compiled, Cond, Entry, Home, Index, Kind, Kinds, Place};
 use crate::idset::IdSet;
-use margay_selector::{Restriction, RestrictionKind, Selector};
-use smol_str::SmolStr;
+use margay_selector::Selector;
 use std::hash::BuildHasher;
 
 type Hasher = std::hash::BuildHasherDefault<rustc_hash::FxHasher>;
@@ -15,16 +15,16 @@ const PATIENCE: u32 = 8;
 impl Index {
     /// The id of a selector, held once more.
     pub(crate) fn selector(&mut self, selector: &Selector) -> u32 {
-        let hash = Hasher::default().hash_one(selector);
-        if let Some(id) = self.selector_table.find(hash, |id| self.selectors[*id].selector == *selector) {
+        let cond = Cond::new(selector.expr(), &mut self.labels);
+        let hash = Hasher::default().hash_one(&cond);
+        if let Some(id) = self.selector_table.find(hash, |id| self.selectors[*id].cond == cond) {
+            cond.release(&mut self.labels);
             self.selectors.get_mut(*id).expect("what the table has is there").refs += 1;
             return *id;
         }
-        let cond = Cond::new(selector.expr(), &mut self.labels);
-        let compiled = Compiled { selector: selector.clone(), cond, entries: IdSet::default(), refs: 1 };
-        let id = self.selectors.insert(compiled);
+        let id = self.selectors.insert(Compiled { cond, entries: IdSet::default(), refs: 1 });
         let selectors = &self.selectors;
-        self.selector_table.insert_unique(hash, id, |id| Hasher::default().hash_one(&selectors[*id].selector));
+        self.selector_table.insert_unique(hash, id, |id| Hasher::default().hash_one(&selectors[*id].cond));
         for key in self.keys_of(id) {
             self.ids.insert(self.labels.mentions_mut(key), id);
         }
@@ -45,7 +45,7 @@ impl Index {
             self.ids.remove(self.labels.mentions_mut(key), id);
         }
         let Some(compiled) = self.selectors.remove(id) else { return };
-        let hash = Hasher::default().hash_one(&compiled.selector);
+        let hash = Hasher::default().hash_one(&compiled.cond);
         if let Ok(slot) = self.selector_table.find_entry(hash, |other| *other == id) {
             slot.remove();
         }
@@ -60,8 +60,9 @@ impl Index {
         keys
     }
 
-    pub(crate) fn selector_text(&self, id: u32) -> &Selector {
-        &self.selectors[id].selector
+    /// A selector as it was given.
+    pub(crate) fn selector_text(&self, id: u32) -> Selector {
+        self.selectors[id].cond.selector(&self.labels)
     }
 
     /// The entry of a selector over these kinds, held once more. A new one is matched with every class there is.
@@ -84,10 +85,11 @@ impl Index {
             patience: PATIENCE,
         });
         self.ids.insert(&mut self.selectors.get_mut(selector).expect("just found").entries, id);
-        let restrictions = self.restrictions(selector);
-        let home = self.best_home(selector, &restrictions);
-        self.settle(id, &restrictions, home);
-        for class in self.candidates(&restrictions, home, kinds) {
+        let needs = self.needs(selector);
+        let home = self.best_home(needs.as_deref());
+        let needs = needs.unwrap_or_default();
+        self.settle(id, &needs, home);
+        for class in self.candidates(&needs, home, kinds) {
             if self.holds(&self.selectors[selector].cond, &self.classes[class]) {
                 self.set_match(id, class, true);
             }
@@ -102,8 +104,8 @@ impl Index {
         if entry.refs > 0 {
             return;
         }
-        let restrictions = self.restrictions(self.entries[id].selector);
-        self.unsettle(id, &restrictions);
+        let needs = self.needs(self.entries[id].selector).unwrap_or_default();
+        self.unsettle(id, &needs);
         let Some(mut entry) = self.entries.remove(id) else { return };
         for class in self.ids.iter(entry.classes).collect::<Vec<_>>() {
             let class = self.classes.get_mut(class).expect("what an entry matches is there");
@@ -194,63 +196,58 @@ impl Index {
     /// Looks for a better home for an entry, and asks it to be more patient where there is none.
     fn move_home(&mut self, id: u32) {
         let Entry { selector, home: before, .. } = self.entries[id];
-        let restrictions = self.restrictions(selector);
-        let home = self.best_home(selector, &restrictions);
+        let needs = self.needs(selector);
+        let home = self.best_home(needs.as_deref());
         if home != before {
-            self.unsettle(id, &restrictions);
-            self.settle(id, &restrictions, home);
+            let needs = needs.unwrap_or_default();
+            self.unsettle(id, &needs);
+            self.settle(id, &needs, home);
         }
         let entry = self.entries.get_mut(id).expect("just found");
         entry.misses = 0;
         entry.patience = if home == before { entry.patience.saturating_mul(2) } else { PATIENCE };
     }
 
-    fn restrictions(&self, selector: u32) -> Vec<Restriction> {
-        self.selectors[selector].selector.restrictions()
+    fn needs(&self, selector: u32) -> Option<Vec<(u32, Need)>> {
+        self.selectors[selector].cond.needs()
     }
 
-    /// The restriction that the fewest classes fulfil.
-    fn best_home(&self, selector: u32, restrictions: &[Restriction]) -> Place {
-        if self.selectors[selector].selector.never_matches() {
-            return Place::Nowhere;
-        }
+    /// The need that the fewest classes fulfil.
+    fn best_home(&self, needs: Option<&[(u32, Need)]>) -> Place {
+        let Some(needs) = needs else { return Place::Nowhere };
         let mut best = (usize::MAX, Place::EveryClass);
-        for (at, restriction) in restrictions.iter().enumerate() {
-            let cost = self.cost(&self.bearers(restriction), best.0);
+        for (at, need) in needs.iter().enumerate() {
+            let cost = self.cost(self.bearers(need), best.0);
             if cost < best.0 {
-                best = (cost, Place::Restriction(u32::try_from(at).unwrap_or(u32::MAX)));
+                best = (cost, Place::Need(u32::try_from(at).unwrap_or(u32::MAX)));
             }
         }
         best.1
     }
 
-    fn homes(&self, restrictions: &[Restriction], place: Place, kinds: Kinds) -> Vec<Home> {
+    fn homes(&self, needs: &[(u32, Need)], place: Place, kinds: Kinds) -> Vec<Home> {
         match place {
             Place::Nowhere => Vec::new(),
             Place::EveryClass => Kind::ALL.into_iter().filter(|kind| kinds.has(*kind)).map(Home::Kind).collect(),
-            Place::Restriction(at) => {
-                let restriction = &restrictions[at as usize];
-                let key = self.labels.find_key(&restriction.label).expect("a selector holds its labels");
-                match &restriction.kind {
-                    RestrictionKind::Present => vec![Home::Key(key)],
-                    RestrictionKind::OneOf(values) => self.pairs_of(key, values).map(Home::Pair).collect(),
-                }
-            }
+            Place::Need(at) => match &needs[at as usize] {
+                (key, Need::Present) => vec![Home::Key(*key)],
+                (_, Need::OneOf(pairs)) => pairs.iter().copied().map(Home::Pair).collect(),
+            },
         }
     }
 
-    fn settle(&mut self, id: u32, restrictions: &[Restriction], place: Place) {
+    fn settle(&mut self, id: u32, needs: &[(u32, Need)], place: Place) {
         let entry = self.entries.get_mut(id).expect("an entry that is held");
         entry.home = place;
         let kinds = entry.kinds;
-        for home in self.homes(restrictions, place, kinds) {
+        for home in self.homes(needs, place, kinds) {
             self.ids.insert(self.homes[usize::from(!kinds.are_local())].entry(home).or_default(), id);
         }
     }
 
-    fn unsettle(&mut self, id: u32, restrictions: &[Restriction]) {
+    fn unsettle(&mut self, id: u32, needs: &[(u32, Need)]) {
         let (place, kinds) = (self.entries[id].home, self.entries[id].kinds);
-        for home in self.homes(restrictions, place, kinds) {
+        for home in self.homes(needs, place, kinds) {
             let homes = &mut self.homes[usize::from(!kinds.are_local())];
             if let Some(set) = homes.get_mut(&home) {
                 self.ids.remove(set, id);
@@ -261,25 +258,21 @@ impl Index {
         }
     }
 
-    /// The pairs of a key with these values; a selector holds those it names.
-    pub(super) fn pairs_of<'a>(&'a self, key: u32, values: &'a [SmolStr]) -> impl Iterator<Item = u32> + 'a {
-        values.iter().filter_map(move |value| self.labels.find_pair(key, value))
-    }
-
-    pub(super) fn bearers(&self, restriction: &Restriction) -> Vec<IdSet> {
-        let Some(key) = self.labels.find_key(&restriction.label) else { return Vec::new() };
-        match &restriction.kind {
-            RestrictionKind::Present => vec![self.labels.key_bearers(key)],
-            RestrictionKind::OneOf(values) => self.pairs_of(key, values).map(|p| self.labels.pair_bearers(p)).collect(),
-        }
+    /// Who bears a label that fulfils a need.
+    pub(super) fn bearers<'a>(&'a self, (key, need): &'a (u32, Need)) -> impl Iterator<Item = IdSet> + 'a {
+        let (key, pairs): (_, &[u32]) = match need {
+            Need::Present => (Some(self.labels.key_bearers(*key)), &[]),
+            Need::OneOf(pairs) => (None, pairs),
+        };
+        key.into_iter().chain(pairs.iter().map(|pair| self.labels.pair_bearers(*pair)))
     }
 
     /// How many classes bear a label or inherit it; counted no further than `enough`.
-    pub(super) fn cost(&self, bearers: &[IdSet], enough: usize) -> usize {
+    pub(super) fn cost(&self, bearers: impl Iterator<Item = IdSet>, enough: usize) -> usize {
         let mut cost = 0;
         for set in bearers {
-            cost += class_bearers_len(&self.ids, *set);
-            for parent in parent_bearers(&self.ids, *set) {
+            cost += class_bearers_len(&self.ids, set);
+            for parent in parent_bearers(&self.ids, set) {
                 if cost >= enough {
                     return enough;
                 }
@@ -300,19 +293,18 @@ impl Index {
     }
 
     /// The classes that a new entry must be compared with.
-    fn candidates(&self, restrictions: &[Restriction], home: Place, kinds: Kinds) -> Vec<u32> {
+    fn candidates(&self, needs: &[(u32, Need)], home: Place, kinds: Kinds) -> Vec<u32> {
         let all = || self.classes_of(kinds);
-        let under = match home {
+        let need = match home {
             Place::Nowhere => return Vec::new(),
             Place::EveryClass => None,
-            Place::Restriction(at) => {
+            Place::Need(at) => {
                 let count = all().map(|classes| self.ids.len(classes)).sum();
-                let bearers = self.bearers(&restrictions[at as usize]);
-                (self.cost(&bearers, count) < count).then_some(bearers)
+                Some(&needs[at as usize]).filter(|need| self.cost(self.bearers(need), count) < count)
             }
         };
-        let Some(bearers) = under else { return all().flat_map(|classes| self.ids.iter(classes)).collect() };
-        let classes = bearers.into_iter().flat_map(|bearers| self.classes_under(bearers));
+        let Some(need) = need else { return all().flat_map(|classes| self.ids.iter(classes)).collect() };
+        let classes = self.bearers(need).flat_map(|bearers| self.classes_under(bearers));
         classes.filter(|class| kinds.has(self.classes[*class].kind)).collect()
     }
 }

@@ -67,6 +67,10 @@ impl Labels {
         pair
     }
 
+    pub(crate) fn retain_pair(&mut self, pair: u32) {
+        self.pairs.retain(pair);
+    }
+
     pub(crate) fn release_pair(&mut self, pair: u32) {
         if let Some((key, _)) = self.pairs.release(pair) {
             self.release_key(key);
@@ -75,6 +79,10 @@ impl Labels {
 
     pub(crate) fn release_pairs(&mut self, pairs: &[u32]) {
         pairs.iter().for_each(|pair| self.release_pair(*pair));
+    }
+
+    pub(crate) fn key_text(&self, key: u32) -> &str {
+        self.keys.text(key)
     }
 
     pub(crate) fn find_key(&self, key: &str) -> Option<u32> {

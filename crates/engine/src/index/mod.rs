@@ -19,7 +19,6 @@ use cond::Cond;
 use hashbrown::HashTable;
 use labels::Labels;
 use margay_policy::{Store, convert};
-use margay_selector::Selector;
 use rustc_hash::FxHashMap;
 
 pub(crate) use class::{Kind, Kinds};
@@ -44,6 +43,8 @@ pub(crate) struct Index {
     homes: [FxHashMap<Home, IdSet>; 2],
     /// The key of the label that names a pod's service account.
     account_key: u32,
+    /// The label that every pod has.
+    orchestrator: u32,
     /// What changed between classes and entries that were both there before; for the engine to take.
     pub(crate) events: Vec<Event>,
 }
@@ -102,7 +103,6 @@ struct Parent {
 
 /// A selector, once.
 struct Compiled {
-    selector: Selector,
     cond: Cond,
     entries: IdSet,
     refs: u32,
@@ -125,15 +125,15 @@ struct Entry {
     patience: u32,
 }
 
-/// Which of a selector's restrictions an entry is at home under.
+/// Which of a selector's needs an entry is at home under.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// It can't match.
     Nowhere,
-    /// It restricts no label.
+    /// It needs no label.
     EveryClass,
-    /// The restriction of this index.
-    Restriction(u32),
+    /// What it needs of the key at this index.
+    Need(u32),
 }
 
 /// Where a class looks for entries.
@@ -149,6 +149,7 @@ impl Index {
         let mut labels = Labels::new();
         Self {
             account_key: labels.key(convert::SERVICE_ACCOUNT),
+            orchestrator: labels.pair(convert::ORCHESTRATOR, "k8s"),
             labels,
             ids: IdSets::default(),
             classes: Store::default(),
@@ -162,6 +163,12 @@ impl Index {
             homes: Default::default(),
             events: Vec::new(),
         }
+    }
+
+    /// The labels that the system gives a pod of this service account (decision 1); the caller holds them.
+    pub(crate) fn pod_labels(&mut self, account: &str) -> [u32; 2] {
+        self.labels.retain_pair(self.orchestrator);
+        [self.orchestrator, self.labels.pair_of(self.account_key, account)]
     }
 
     /// Whether a class matches a condition.

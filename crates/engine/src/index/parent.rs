@@ -262,33 +262,30 @@ impl Index {
     fn children_to_match(&self, id: u32, entry: u32, changed: &[Changed]) -> Vec<u32> {
         let entry = &self.entries[entry];
         let children = self.parents[id].children;
+        let fits = |class: &u32| entry.kinds.has(self.classes[*class].kind);
         let mut cost = self.ids.len(children);
-        let mut from = None;
-        if cost > FEW {
-            // What a selector requires of a key that did not change holds before and after, if it matches at all.
-            for restriction in self.selectors[entry.selector].selector.restrictions() {
-                let key = self.labels.find_key(&restriction.label).expect("a selector holds its labels");
-                if changed.iter().any(|changed| changed.key == key) {
-                    continue;
-                }
-                let bearers = self.bearers(&restriction);
-                let bounded = self.cost(&bearers, cost);
-                if bounded < cost {
-                    (cost, from) = (bounded, Some(bearers));
-                }
-            }
-            let of_kinds = self.classes_of(entry.kinds).map(|classes| self.ids.len(classes)).sum::<usize>();
-            if of_kinds < cost {
-                let all = self.classes_of(entry.kinds).flat_map(|classes| self.ids.iter(classes));
-                return all.filter(|class| self.ids.contains(children, *class)).collect();
+        if cost <= FEW {
+            return self.ids.iter(children).filter(fits).collect();
+        }
+        // What a selector needs of a key that did not change holds before and after, if it matches at all.
+        let needs = self.selectors[entry.selector].cond.needs().unwrap_or_default();
+        let mut best = None;
+        for need in needs.iter().filter(|(key, _)| changed.iter().all(|changed| changed.key != *key)) {
+            let bounded = self.cost(self.bearers(need), cost);
+            if bounded < cost {
+                (cost, best) = (bounded, Some(need));
             }
         }
-        let fits = |class: &u32| entry.kinds.has(self.classes[*class].kind);
-        match from {
+        let is_child = |class: &u32| self.ids.contains(children, *class);
+        let of_kinds = self.classes_of(entry.kinds).map(|classes| self.ids.len(classes)).sum::<usize>();
+        if of_kinds < cost {
+            return self.classes_of(entry.kinds).flat_map(|classes| self.ids.iter(classes)).filter(is_child).collect();
+        }
+        match best {
             None => self.ids.iter(children).filter(fits).collect(),
-            Some(bearers) => {
-                let found = bearers.into_iter().flat_map(|bearers| self.classes_under(bearers));
-                found.filter(fits).filter(|class| self.ids.contains(children, *class)).collect()
+            Some(need) => {
+                let found = self.bearers(need).flat_map(|bearers| self.classes_under(bearers));
+                found.filter(fits).filter(is_child).collect()
             }
         }
     }
