@@ -55,7 +55,10 @@ pub fn command() -> clap::Command {
 /// Called as `kubectl-margay`, as kubectl does for `kubectl margay`, help speaks of `kubectl margay`.
 pub fn run<A: Into<OsString>>(args: impl IntoIterator<Item = A>, streams: &mut Streams<'_>) -> u8 {
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
-    match dispatch(args, streams) {
+    let ended = dispatch(args, streams);
+    // What can't be written is no answer; and the answer comes before what is said about it.
+    let ended = streams.stdout.flush().map_err(Failure::from).and(ended);
+    match ended {
         Ok(exit) => exit.code(),
         Err(failure) if failure.is_broken_pipe() => Exit::Fine.code(),
         Err(failure) => {

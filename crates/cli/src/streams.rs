@@ -1,6 +1,7 @@
 //! Where a command reads and writes, and how it ends.
 
 use std::io::{self, IsTerminal, Read, Write};
+use std::time::{Duration, Instant};
 
 /// What a command reads from and writes to, so that tests need no process.
 pub struct Streams<'a> {
@@ -52,6 +53,42 @@ impl Streams<'_> {
         self.stdout.flush()?;
         let text = Paint(self.terminal.color).apply(Tone::Dim, text);
         writeln!(self.stderr, "\n{text}")
+    }
+}
+
+/// How far a long work has come, told to a person on standard error from its second second on.
+pub(crate) struct Progress<'a> {
+    to: Option<&'a mut dyn Write>,
+    what: &'static str,
+    started: Instant,
+    told: Option<usize>,
+}
+
+impl<'a> Progress<'a> {
+    pub(crate) fn new(what: &'static str, streams: &'a mut Streams<'_>) -> Self {
+        let to: Option<&mut dyn Write> = if streams.terminal.stderr { Some(&mut *streams.stderr) } else { None };
+        Self { to, what, started: Instant::now(), told: None }
+    }
+
+    /// So much is done. That it can't be told stops nothing.
+    pub(crate) fn tell(&mut self, done: usize, of: usize) {
+        let percent = done * 100 / of.max(1);
+        if let Some(to) = &mut self.to
+            && self.told != Some(percent)
+            && self.started.elapsed() > Duration::from_secs(1)
+        {
+            let _ = write!(to, "\r{}: {percent} %", self.what).and_then(|()| to.flush());
+            self.told = Some(percent);
+        }
+    }
+}
+
+/// Leaves no trace of it.
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        if let (Some(to), Some(_)) = (&mut self.to, self.told) {
+            let _ = write!(to, "\r{:1$}\r", "", self.what.chars().count() + 8).and_then(|()| to.flush());
+        }
     }
 }
 

@@ -5,17 +5,17 @@ use serde_json::Value;
 use std::io::Read;
 
 /// A state of a truth table.
-pub struct State {
-    pub id: String,
+pub(crate) struct State {
+    pub(crate) id: String,
     /// Its resources.
-    pub objects: String,
+    pub(crate) objects: String,
     /// A flow a line, with what is expected of it.
-    pub flows: tempfile::NamedTempFile,
+    pub(crate) flows: tempfile::NamedTempFile,
     rows: usize,
 }
 
 /// Every state; none where the fixtures are not there, which it says.
-pub fn states() -> Vec<State> {
+pub(crate) fn states() -> Vec<State> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/fixtures/cyclonus-open.jsonl.gz");
     let Ok(compressed) = std::fs::File::open(path) else {
         eprintln!("left out: there is no {path}");

@@ -20,7 +20,7 @@ fn words(allow: bool) -> &'static str {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     /// Through files, decoding, engine, verdict and printing, as the specification has it.
     #[test]

@@ -43,7 +43,6 @@ fn every_error_is_told() {
            | ^
 
         note: not there, and taken as plain ones with the label kubernetes.io/metadata.name alone: shop
-         -->  (Namespace)
           = help: add the objects if they have labels that policies select by
 
         2 objects (1 NetworkPolicy, 1 Pod): 3 errors, 0 warnings

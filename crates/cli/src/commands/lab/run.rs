@@ -67,7 +67,7 @@ pub(super) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Exit, Failur
     privilege()?;
     let world = args.input.world(streams)?;
     let asked = read(&args.flows, &world, streams)?;
-    let options = Options { wiring: args.wiring.into(), drop_invalid: args.drop_invalid, name: None };
+    let options = Options { wiring: args.wiring.into(), drop_invalid: args.drop_invalid, ..Options::default() };
     let mut cluster = Cluster::up(&world.updates(), options).map_err(|error| Failure::usage(error.to_string()))?;
     caveat(&cluster, streams)?;
 

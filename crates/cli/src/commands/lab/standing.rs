@@ -73,6 +73,10 @@ fn protocol(text: &str) -> Result<Protocol, String> {
     Protocol::parse(text).map_err(|error| error.to_string())
 }
 
+fn options(wiring: Wiring, name: &str) -> Options {
+    Options { wiring: wiring.into(), drop_invalid: true, name: Some(name.to_owned()), ..Options::default() }
+}
+
 fn failed(error: impl ToString) -> Failure {
     Failure::usage(error.to_string())
 }
@@ -84,7 +88,7 @@ pub(super) fn up(args: &UpArgs, streams: &mut Streams<'_>) -> Result<Exit, Failu
         ));
     }
     let world = args.input.world(streams)?;
-    let options = Options { wiring: args.wiring.into(), drop_invalid: true, name: Some(args.name.clone()) };
+    let options = options(args.wiring, &args.name);
     let cluster = Cluster::up(&world.updates(), options).map_err(failed)?;
     caveat(&cluster, streams)?;
     let topology = cluster.fabric().topology();
@@ -129,7 +133,7 @@ pub(super) fn probe(args: &ProbeArgs, streams: &mut Streams<'_>) -> Result<Exit,
     let find = |world: &World, text: &str| Party::find(world, text, None).map_err(Failure::Usage);
     let asked = question.resolve(&world, &find(&world, &args.from)?, &find(&world, to)?).map_err(Failure::Usage)?;
     let flows = asked.backends.unwrap_or_else(|| vec![asked.flow]);
-    let options = Options { wiring: args.wiring.into(), drop_invalid: true, name: Some(args.name.clone()) };
+    let options = options(args.wiring, &args.name);
     let mut cluster = Cluster::attach(&world.updates(), options).map_err(failed)?;
     let mut exit = Exit::Fine;
     let paint = streams.paint();

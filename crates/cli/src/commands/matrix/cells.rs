@@ -3,6 +3,7 @@
 use crate::party::PartyName;
 use crate::probes::{Connections, Probes};
 use crate::reach::{Class, Reach};
+use crate::streams::Progress;
 use crate::{Party, World};
 use margay_api::{Key, Kind};
 use margay_policy::Layer;
@@ -59,6 +60,7 @@ impl Matrix {
         also: &[String],
         each_pod: bool,
         most: usize,
+        mut progress: Progress<'_>,
     ) -> Result<Self, String> {
         let mut reaches: Vec<_> = sides.iter().map(|(world, layer)| Reach::new(world, *layer, probes)).collect();
         let ends = ends(sides, &mut reaches, namespaces, also, each_pod);
@@ -85,8 +87,11 @@ impl Matrix {
             };
             Cell::Open(of(0), of(1))
         };
-        let row = |(i, from): (usize, &Ends)| ends.iter().enumerate().map(|(j, to)| cell(from, to, i == j)).collect();
-        let cells = ends.iter().enumerate().map(row).collect();
+        let mut cells: Vec<Vec<Cell>> = Vec::with_capacity(ends.len());
+        for (i, from) in ends.iter().enumerate() {
+            progress.tell(i, ends.len());
+            cells.push(ends.iter().enumerate().map(|(j, to)| cell(from, to, i == j)).collect());
+        }
         let rows = ends.into_iter().map(|ends| Row { name: ends.name, members: ends.members }).collect();
         Ok(Self { rows, cells, compares: sides.len() > 1 })
     }
@@ -117,8 +122,9 @@ fn ends(
             }
         }
     }
-    // Of each workload, a group for each class.
-    let mut workloads: BTreeMap<(String, String), BTreeMap<Vec<Option<Class>>, Ends>> = BTreeMap::new();
+    // Of each workload of a namespace, a group for each class.
+    type Groups = BTreeMap<Vec<Option<Class>>, Ends>;
+    let mut workloads: BTreeMap<(String, String), Groups> = BTreeMap::new();
     for (key, parties) in pods {
         let workload = if each_pod { &key.name } else { workload(&key.name) };
         let groups = workloads.entry((key.namespace.to_string(), workload.to_owned())).or_default();

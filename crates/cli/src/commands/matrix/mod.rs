@@ -6,7 +6,7 @@ mod print;
 use crate::Party;
 use crate::input::Input;
 use crate::probes::{PortChoice, Probes};
-use crate::streams::{Exit, Failure, Streams};
+use crate::streams::{Exit, Failure, Progress, Streams};
 use cells::Matrix;
 use margay_policy::Layer;
 use std::path::PathBuf;
@@ -83,8 +83,9 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Exit, Failur
     for text in &args.also {
         also(&before, text)?;
     }
-    let matrix =
-        Matrix::of(&sides, &probes, &args.namespace, &args.also, args.pods, MOST_VERDICTS).map_err(Failure::Usage)?;
+    let progress = Progress::new("asking who may reach whom", streams);
+    let matrix = Matrix::of(&sides, &probes, &args.namespace, &args.also, args.pods, MOST_VERDICTS, progress);
+    let matrix = matrix.map_err(Failure::Usage)?;
     match args.output {
         Output::Table => print::table(&matrix, &probes, streams)?,
         Output::Json => print::json(&matrix, &probes, streams.stdout)?,
