@@ -25,6 +25,8 @@ pub struct Options {
     pub wiring: Wiring,
     /// Packets that belong to no connection and can begin none are dropped: so is, then, an ICMP error out of the blue.
     pub drop_invalid: bool,
+    /// When a change of policy denies what is established, such connections end.
+    pub cut_established: bool,
     /// Gives the namespaces names under `/run/netns` that begin with this, where they stay until [`Fabric::remove_named`].
     pub name: Option<String>,
 }

@@ -100,7 +100,12 @@ impl Shape {
                 interfaces.extend(pod.addresses.iter().map(|address| (*address, interface.clone())));
             }
         }
-        margay_linux::Options { drop_invalid: options.drop_invalid, interfaces, ..margay_linux::Options::default() }
+        margay_linux::Options {
+            drop_invalid: options.drop_invalid,
+            cut_established: options.cut_established,
+            interfaces,
+            ..margay_linux::Options::default()
+        }
     }
 
     /// Where an address is.
