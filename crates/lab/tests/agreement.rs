@@ -1,5 +1,7 @@
 //! One meaning: the specification, the verdict and real packets through nftables agree, flow by flow, over random clusters.
 
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+
 use margay_api::{Object, Update};
 use margay_generator::{Coverage, Shape, strategy, updates};
 use margay_lab::cluster::{Cluster, Measured, Options};

@@ -1,5 +1,7 @@
 //! What is particular to the kernel: established connections, and packets with a source address that is not the sender's.
 
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+
 use margay_api::Update;
 use margay_lab::cluster::{Cluster, Options};
 use margay_lab::probe::{Probe, Prober, Site, Transport};

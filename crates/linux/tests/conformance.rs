@@ -1,5 +1,7 @@
 //! The driver against the suite that every driver runs, and what is particular to it, each test in a network namespace of its own.
 
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+
 mod support;
 
 use margay_dataplane::conformance::{self, Subject};
