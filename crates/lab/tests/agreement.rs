@@ -1,6 +1,6 @@
 //! One meaning: the specification, the verdict and real packets through nftables agree, flow by flow, over random clusters.
 
-#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it compared, or that it is skipped")]
 
 use margay_api::{Object, Update};
 use margay_generator::{Coverage, Shape, strategy, updates};

@@ -1,6 +1,6 @@
 //! The driver against the suite that every driver runs, and what is particular to it, each test in a network namespace of its own.
 
-#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it compared, or that it is skipped")]
 
 mod support;
 
