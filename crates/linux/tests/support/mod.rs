@@ -1,12 +1,14 @@
 //! What the tests of this crate share.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use margay_api::Update;
 use margay_generator::{Change, History, decode};
 use nix::sched::{CloneFlags, unshare};
 use std::sync::Arc;
 
 /// Runs a test in a network namespace of its own; says that it is skipped where there may be none.
-pub fn in_namespace(test: impl FnOnce() + Send) {
+pub(crate) fn in_namespace(test: impl FnOnce() + Send) {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             if let Err(error) = unshare(CloneFlags::CLONE_NEWNET) {
@@ -22,7 +24,7 @@ pub fn in_namespace(test: impl FnOnce() + Send) {
 }
 
 /// The resources of a text, as updates.
-pub fn read(text: &str) -> Vec<Update> {
+pub(crate) fn read(text: &str) -> Vec<Update> {
     margay_api::read(text, "test.yaml")
         .into_iter()
         .map(|decoded| {
@@ -33,10 +35,10 @@ pub fn read(text: &str) -> Vec<Update> {
 }
 
 /// A history as updates, step by step.
-pub struct Steps;
+pub(crate) struct Steps;
 
 impl Steps {
-    pub fn of(history: &History) -> Vec<Vec<Update>> {
+    pub(crate) fn of(history: &History) -> Vec<Vec<Update>> {
         let objects = history.start.objects().into_iter();
         let start = objects.map(|object| Update { key: object.key().clone(), value: Some(Arc::new(object)) }).collect();
         let step = |changes: &Vec<Change>| changes.iter().map(update).collect();
