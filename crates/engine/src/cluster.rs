@@ -38,11 +38,18 @@ impl Cluster {
         self.things.owner(&self.index.ids, &self.names, address)
     }
 
-    pub(crate) fn claim(&mut self, pod: u32, address: IpAddr) {
-        self.things.claim(&mut self.index.ids, pod, address);
+    /// The pod that would have an address without one that claims it.
+    pub(crate) fn owner_but(&self, address: IpAddr, without: u32) -> Option<u32> {
+        self.things.owner_but(&self.index.ids, &self.names, address, Some(without))
     }
 
-    pub(crate) fn unclaim(&mut self, pod: u32, address: IpAddr) {
-        self.things.unclaim(&mut self.index.ids, pod, address);
+    /// True when no other pod claims the address.
+    pub(crate) fn claim(&mut self, pod: u32, address: IpAddr) -> bool {
+        self.things.claim(&mut self.index.ids, pod, address)
+    }
+
+    /// True when no other pod claims the address.
+    pub(crate) fn unclaim(&mut self, pod: u32, address: IpAddr) -> bool {
+        self.things.unclaim(&mut self.index.ids, pod, address)
     }
 }

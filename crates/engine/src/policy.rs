@@ -474,7 +474,8 @@ impl Policies {
         let sides = std::mem::replace(&mut self.active.get_mut(&id)?.sides, sides);
         let before = plan.policies.get_mut(place)?;
         let policy = PlanPolicy { enforced: before.enforced, ..policy };
-        let differs = (&policy.tier, &policy.ingress, &policy.egress) != (&before.tier, &before.ingress, &before.egress);
+        let differs =
+            (&policy.tier, &policy.ingress, &policy.egress) != (&before.tier, &before.ingress, &before.egress);
         *before = policy;
         Some(Refreshed { place: Some(place).filter(|_| differs), sides, enforced })
     }

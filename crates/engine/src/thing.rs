@@ -111,6 +111,11 @@ impl Things {
 
     /// The pod that has an address: of those that claim it the one created last, and of those the one of the greater namespace, then name.
     pub(crate) fn owner(&self, ids: &IdSets, names: &Names, address: IpAddr) -> Option<u32> {
+        self.owner_but(ids, names, address, None)
+    }
+
+    /// The pod that would have an address without one of those that claim it.
+    pub(crate) fn owner_but(&self, ids: &IdSets, names: &Names, address: IpAddr, without: Option<u32>) -> Option<u32> {
         let age = |pod: &u32| {
             let thing = self.get(*pod);
             let created = match &thing.body {
@@ -119,35 +124,41 @@ impl Things {
             };
             (created, names.namespace(thing.name), names.name(thing.name))
         };
-        let mut claims = ids.iter(self.claims(address));
+        let mut claims = ids.iter(self.claims(address)).filter(|pod| Some(*pod) != without);
         let first = claims.next()?;
         Some(claims.fold(first, |best, other| if age(&other) > age(&best) { other } else { best }))
     }
 
-    pub(crate) fn claim(&mut self, ids: &mut IdSets, pod: u32, address: IpAddr) {
+    /// True when no other pod claims the address.
+    pub(crate) fn claim(&mut self, ids: &mut IdSets, pod: u32, address: IpAddr) -> bool {
         let claims = match address {
             IpAddr::V4(address) => self.v4.entry(address).or_default(),
             other => self.others.entry(other).or_default(),
         };
+        let alone = claims.is_empty();
         ids.insert(claims, pod);
-        self.contested += usize::from(ids.len(*claims) == 2);
+        self.contested += usize::from(!alone && ids.len(*claims) == 2);
+        alone
     }
 
-    pub(crate) fn unclaim(&mut self, ids: &mut IdSets, pod: u32, address: IpAddr) {
+    /// True when no other pod claims the address.
+    pub(crate) fn unclaim(&mut self, ids: &mut IdSets, pod: u32, address: IpAddr) -> bool {
         let Some(claims) = (match address {
             IpAddr::V4(address) => self.v4.get_mut(&address),
             other => self.others.get_mut(&other),
         }) else {
-            return;
+            return true;
         };
         let removed = ids.remove(claims, pod);
         self.contested -= usize::from(removed && ids.len(*claims) == 1);
-        if claims.is_empty() {
+        let alone = claims.is_empty();
+        if alone {
             match address {
                 IpAddr::V4(address) => self.v4.remove(&address),
                 other => self.others.remove(&other),
             };
         }
+        alone
     }
 
     /// The addresses that a thing has: all of a host endpoint or node, of a pod those that it does not lose to another.

@@ -307,13 +307,13 @@ impl Engine {
 
     /// Gives a thing its addresses, and puts it in its class and its class's sets.
     fn settle(&mut self, key: &Key, id: u32) {
-        for address in self.pod_addresses(id) {
-            let before = self.cluster.things.is_pods(address).then(|| self.cluster.owner(address)).flatten();
-            self.cluster.claim(id, address);
-            match before {
-                None => self.nodes.touch(address),
-                Some(loser) if self.cluster.owner(address) == Some(id) => self.tell_address(loser, address, false),
-                Some(_) => {}
+        for address in self.pod_addresses(id).iter().flat_map(Addresses::iter) {
+            if self.cluster.claim(id, address) {
+                self.nodes.touch(address);
+            } else if self.cluster.owner(address) == Some(id)
+                && let Some(loser) = self.cluster.owner_but(address, id)
+            {
+                self.tell_address(loser, address, false);
             }
         }
         self.join(key, id);
@@ -323,21 +323,20 @@ impl Engine {
     /// Takes a thing out of its sets, and its addresses from it.
     fn unsettle(&mut self, id: u32) {
         self.tell_thing(id, false);
-        for address in self.pod_addresses(id) {
+        for address in self.pod_addresses(id).iter().flat_map(Addresses::iter) {
             let was_its = self.cluster.owner(address) == Some(id);
-            self.cluster.unclaim(id, address);
-            match self.cluster.owner(address) {
-                None => self.nodes.touch(address),
-                Some(heir) if was_its => self.tell_address(heir, address, true),
-                Some(_) => {}
+            if self.cluster.unclaim(id, address) {
+                self.nodes.touch(address);
+            } else if was_its && let Some(heir) = self.cluster.owner(address) {
+                self.tell_address(heir, address, true);
             }
         }
     }
 
-    fn pod_addresses(&self, id: u32) -> Vec<IpAddr> {
+    fn pod_addresses(&self, id: u32) -> Option<Addresses> {
         match &self.cluster.things.get(id).body {
-            Body::Pod { addresses, .. } => addresses.iter().collect(),
-            Body::Host(_) | Body::NetworkSet(_) | Body::Node(_) => Vec::new(),
+            Body::Pod { addresses, .. } => Some(addresses.clone()),
+            Body::Host(_) | Body::NetworkSet(_) | Body::Node(_) => None,
         }
     }
 

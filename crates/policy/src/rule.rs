@@ -123,7 +123,11 @@ pub struct Rule<S> {
 impl<S> Rule<S> {
     /// A rule that matches every packet.
     pub fn every(action: Action) -> Self {
-        let any = Arc::new(Side::default());
+        Self::between(action, Side::default(), Side::default())
+    }
+
+    /// A rule that matches every packet from one side to another.
+    pub fn between(action: Action, source: Side<S>, destination: Side<S>) -> Self {
         Self {
             action,
             family: None,
@@ -131,8 +135,8 @@ impl<S> Rule<S> {
             not_protocol: None,
             icmp: None,
             not_icmp: None,
-            source: any.clone(),
-            destination: any,
+            source: Arc::new(source),
+            destination: Arc::new(destination),
         }
     }
 

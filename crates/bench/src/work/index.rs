@@ -7,7 +7,7 @@ use crate::measure::{Measured, Meter};
 use margay_api::{Object, Selector};
 use margay_engine::Engine;
 
-const OPERATIONS: u32 = 1_000;
+const OPERATIONS: u32 = 5_000;
 
 fn take(engine: &mut Engine, object: &Object) -> usize {
     engine.update(object.key(), Some(object));

@@ -190,9 +190,7 @@ impl Cond {
             | Self::Has { key }
             | Self::Is { key, .. }
             | Self::In { key, .. }
-            | Self::Text { key, .. } => {
-                self.holds_with(labels, value(*key))
-            }
+            | Self::Text { key, .. } => self.holds_with(labels, value(*key)),
         }
     }
 
@@ -207,9 +205,7 @@ impl Cond {
             | Self::Has { key }
             | Self::Is { key, .. }
             | Self::In { key, .. }
-            | Self::Text { key, .. } => {
-                (*key == known).then(|| self.holds_with(labels, value))
-            }
+            | Self::Text { key, .. } => (*key == known).then(|| self.holds_with(labels, value)),
         }
     }
 

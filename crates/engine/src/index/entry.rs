@@ -1,7 +1,7 @@
 //! Entries: selectors over kinds of things, and their homes.
 
-use super::labels::{class_bearers, class_bearers_len, parent_bearers};
 use super::cond::Need;
+use super::labels::{class_bearers, class_bearers_len, parent_bearers};
 use super::{Compiled, Cond, Entry, Home, Index, Kind, Kinds, Place};
 use crate::idset::IdSet;
 use margay_selector::Selector;

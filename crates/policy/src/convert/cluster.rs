@@ -36,12 +36,12 @@ fn pods(pods: &PodMatch) -> Selector {
 fn rule_parts(rule: &ClusterRule, own: Option<&Selector>) -> Vec<Rule<SetKey>> {
     let peers = Some(peers(&rule.peers));
     let part = |protocol: Option<Protocol>, ports: Option<AnyPort<SetKey>>| {
-        let mut part = Rule::every(rule.action);
-        part.protocol = protocol;
-        part.destination_mut().ports = ports;
-        let remote = if own.is_some() { part.source_mut() } else { part.destination_mut() };
-        remote.within.extend(peers.clone());
-        part
+        let remote = Side { within: peers.iter().cloned().collect(), ..Side::default() };
+        let (source, destination) = match own {
+            Some(_) => (remote, Side { ports, ..Side::default() }),
+            None => (Side::default(), Side { ports, ..remote }),
+        };
+        Rule { protocol, ..Rule::between(rule.action, source, destination) }
     };
     if rule.ports.is_empty() {
         return vec![part(None, None)];

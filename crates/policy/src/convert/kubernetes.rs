@@ -36,12 +36,13 @@ fn rule_parts(rule: &NetworkPolicyRule, namespace: &SmolStr, own: Option<&Select
         any_port(rule.ports.iter().filter(|port| port.protocol == protocol), named)
     };
     let part = |protocol: Option<Protocol>| {
-        let mut part = Rule::every(Action::Allow);
-        part.protocol = protocol;
-        part.destination_mut().ports = protocol.and_then(ports);
-        let remote = if own.is_some() { part.source_mut() } else { part.destination_mut() };
-        remote.within.extend(peers.clone());
-        part
+        let remote = Side { within: peers.iter().cloned().collect(), ..Side::default() };
+        let ports = protocol.and_then(ports);
+        let (source, destination) = match own {
+            Some(_) => (remote, Side { ports, ..Side::default() }),
+            None => (Side::default(), Side { ports, ..remote }),
+        };
+        Rule { protocol, ..Rule::between(Action::Allow, source, destination) }
     };
     if rule.ports.is_empty() {
         return vec![part(None)];
