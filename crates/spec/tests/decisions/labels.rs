@@ -96,15 +96,15 @@ fn d3_a_host_endpoint_takes_labels_from_its_profiles_in_order() {
 }
 
 #[test]
-fn d4_selectors_of_kubernetes_see_pods_and_only_what_they_carry() {
+fn d4_selectors_of_kubernetes_see_pods_alone() {
     let set = labelled("GlobalNetworkSet", "far", "app=web", "nets: [192.0.2.0/24]");
     let liar = pod("red/liar", "10.0.0.9", "projectcalico.org/namespace=blue");
     for (peer, red, external, lying) in [
         ("{podSelector: {matchLabels: {app: web}}}", true, false, false),
         ("{namespaceSelector: {}}", true, false, true),
-        ("{podSelector: {matchLabels: {projectcalico.org/namespace: red}}}", false, false, false),
-        ("{podSelector: {matchLabels: {projectcalico.org/namespace: blue}}}", false, false, true),
-        ("{namespaceSelector: {matchLabels: {projectcalico.org/name: red}}}", false, false, false),
+        ("{podSelector: {matchLabels: {projectcalico.org/namespace: red}}}", true, false, true),
+        ("{podSelector: {matchLabels: {projectcalico.org/namespace: blue}}}", false, false, false),
+        ("{namespaceSelector: {matchLabels: {projectcalico.org/name: red}}}", true, false, true),
         ("{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: red}}}", true, false, true),
         ("{namespaceSelector: {matchLabels: {team: x}}, podSelector: {matchLabels: {app: web}}}", true, false, false),
     ] {
