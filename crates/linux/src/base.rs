@@ -156,8 +156,17 @@ fn pods(wanted: &Wanted<'_>, name: &str, hook: Hook, priority: i32, direction: D
                     .with_comment("a pod may reach itself"),
             );
         }
-        rules
-            .push(of_family(*family).payload(own(direction, *family)).verdict_map(names::dispatch(direction, *family)));
+        let own = own(direction, *family);
+        rules.push(of_family(*family).payload(own).verdict_map(names::dispatch(direction, *family)));
+        // Rules are of the generation in which a packet enters a base chain, elements of that in which they are looked up. A packet that a commit
+        // overtakes in between may find no element, or be sent to a chain that is empty yet: it comes here.
+        rules.push(
+            of_family(*family)
+                .payload(own)
+                .lookup(names::pods(*family))
+                .verdict(Verdict::Drop)
+                .with_comment("overtaken by a change"),
+        );
     }
     Some((chain(name, hook, priority), rules))
 }

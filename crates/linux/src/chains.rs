@@ -111,8 +111,10 @@ pub(crate) fn tier_chain(
 pub(crate) fn stack_chain(stack: &Stack, tiers: &[Name], lane: Lane) -> (Chain, Vec<Rule>) {
     let mut rules: Vec<Rule> =
         tiers.iter().map(|tier| Rule::new().verdict(Verdict::jump(names::tier(*tier, lane)))).collect();
-    if stack.end == End::Deny {
-        rules.push(Rule::new().verdict(Verdict::Drop).with_comment("no profile allows it"));
+    match stack.end {
+        End::Deny => rules.push(Rule::new().verdict(Verdict::Drop).with_comment("no profile allows it")),
+        End::Allow => rules.push(Rule::new().verdict(Verdict::Accept)),
+        End::Next => {}
     }
     (Chain::regular(names::stack(stack.name, lane)), rules)
 }

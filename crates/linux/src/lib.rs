@@ -10,10 +10,14 @@
 //! hooks prerouting, input, output, forward ─ host-… ─ interface ─► stack-…                         host endpoints, stage by stage
 //! ```
 //!
-//! - A pod is found by its address in a verdict map, whatever interface it is behind. Where interfaces are known ([`Options::interfaces`]), packets
+//! - A pod is found by its address in a verdict map, whatever interface it is behind, and its stack's chain decides. What comes back undecided was
+//!   overtaken by a change, and is dropped. Where interfaces are known ([`Options::interfaces`]), packets
 //!   with a source address that is not of the pod behind the interface are dropped.
 //! - Chains of policies are shared by all tiers and pods that have them; one for each family, so that a packet meets only rules that can match it.
 //! - IP sets are sets of their own: a change of membership is a message about elements, and touches no rule.
+//! - A transaction is in force whole or not at all, but for a packet that it overtakes: within a base chain, rules are of the generation in which the
+//!   packet entered it, set elements of that in which they are looked up. Where one change is of both rules and members, such a packet may meet old
+//!   rules and new members; with [`Options::cut_established`] a connection that it begins so ends at once.
 //! - Local traffic of a node to its pods passes the output hook, where pods have no rules: probes of the kubelet always arrive.
 //!
 //! ```no_run

@@ -30,7 +30,7 @@ pub(crate) struct Mirror {
     users: FxHashMap<(PolicyId, Direction, Tracking), PolicyUse>,
     forms: FxHashMap<(PolicyId, Direction), Form>,
     endpoints: FxHashMap<EndpointId, Programmed>,
-    /// How many elements each map or set of pods has.
+    /// How many elements each map or set of pods has, but those that let everything through.
     counts: FxHashMap<String, usize>,
     bases: BTreeMap<String, Vec<Rule>>,
     retired: Retired,
@@ -249,10 +249,10 @@ impl Mirror {
     fn elements(&mut self, gone: Vec<(String, Element)>, come: Vec<(String, Element)>, sink: &mut impl Sink) {
         for (set, element) in gone.iter().filter(|entry| !come.contains(entry)) {
             sink.remove(set, vec![element.clone()]);
-            self.counts.entry(set.clone()).and_modify(|count| *count -= 1);
+            self.counts.entry(set.clone()).and_modify(|count| *count -= usize::from(asks(element)));
         }
         for (set, element) in come.into_iter().filter(|entry| !gone.contains(entry)) {
-            *self.counts.entry(set.clone()).or_default() += 1;
+            *self.counts.entry(set.clone()).or_default() += usize::from(asks(&element));
             sink.add(&set, vec![element]);
         }
     }
@@ -445,6 +445,11 @@ fn programmed(plan: &Plan, endpoint: &Endpoint) -> Programmed {
     }
 }
 
+/// Whether a map's element lets anything but everything through.
+fn asks(element: &Element) -> bool {
+    element.value != Some(Verdict::Accept.into())
+}
+
 fn pod_elements(plan: &Plan, stack: StackId, addresses: &[IpAddr]) -> Vec<(String, Element)> {
     let stack = &plan.stacks[stack];
     let mut elements = Vec::new();
@@ -453,11 +458,12 @@ fn pod_elements(plan: &Plan, stack: StackId, addresses: &[IpAddr]) -> Vec<(Strin
         elements.push((names::pods(family), Element::new(key.clone())));
         elements.push((names::itself(family), Element::new(Data::concat(&[key.clone(), key.clone()]))));
         for direction in Direction::ALL {
-            if chains::has_chain(stack, direction) {
-                let lane = Lane { direction, family, tracking: Tracking::Tracked };
-                let verdict = Verdict::goto(names::stack(stack.name, lane));
-                elements.push((names::dispatch(direction, family), Element::new(key.clone()).to(verdict)));
-            }
+            let lane = Lane { direction, family, tracking: Tracking::Tracked };
+            let verdict = match chains::has_chain(stack, direction) {
+                true => Verdict::jump(names::stack(stack.name, lane)),
+                false => Verdict::Accept,
+            };
+            elements.push((names::dispatch(direction, family), Element::new(key.clone()).to(verdict)));
         }
     }
     elements

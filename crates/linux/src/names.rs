@@ -60,7 +60,7 @@ pub(crate) fn set(name: Name, family: Family) -> String {
     format!("set{}-{name}", digit(family))
 }
 
-/// The verdict map from a pod's address to its stack.
+/// The verdict map from a pod's address to its stack; to accept, where it has none.
 pub(crate) fn dispatch(direction: Direction, family: Family) -> String {
     match direction {
         Direction::Ingress => format!("to-pod{}", digit(family)),

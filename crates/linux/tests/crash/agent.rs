@@ -7,11 +7,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
 /// The first argument of such a process.
-pub const ROLE: &str = "agent";
+pub(crate) const ROLE: &str = "agent";
 
 /// What it says.
 #[derive(Debug, PartialEq)]
-pub enum Report {
+pub(crate) enum Report {
     /// A state is about to be programmed.
     Begun(u32),
     /// It is in force, after so many transactions since the start.
@@ -19,28 +19,28 @@ pub enum Report {
 }
 
 /// The process itself: in force first is this state.
-pub fn run(state: u32) {
+pub(crate) fn run(state: u32) {
     let mut out = std::io::stdout();
     let mut walk = Walk::from(state);
     let mut driver = LinuxDriver::new(Options::default()).expect("netlink");
     driver.resync(walk.engine.plan(), None);
-    let mut finish = |driver: &mut LinuxDriver, state| {
+    let finish = |driver: &mut LinuxDriver, state| {
         for event in driver.events() {
             assert!(matches!(event, Event::Applied { .. }), "state {state}: {event:?}");
         }
         writeln!(std::io::stdout(), "done {state} {}", driver.written().1).expect("somebody listens");
     };
     finish(&mut driver, state);
-    for _ in std::io::stdin().bytes() {
-        writeln!(out, "begun {}", walk.state + 1).expect("somebody listens");
+    for _ in std::io::stdin().lock().bytes() {
         let changes = walk.step();
+        writeln!(out, "begun {}", walk.state).expect("somebody listens");
         driver.submit(walk.engine.plan(), &changes);
         finish(&mut driver, walk.state);
     }
 }
 
 /// Such a process, as who kills it sees it.
-pub struct Agent {
+pub(crate) struct Agent {
     process: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -48,7 +48,7 @@ pub struct Agent {
 
 impl Agent {
     /// Starts it in the network namespace of the calling thread.
-    pub fn start(state: u32) -> Self {
+    pub(crate) fn start(state: u32) -> Self {
         let mut process = Command::new(std::env::current_exe().expect("this program"))
             .args([ROLE, &state.to_string()])
             .stdin(Stdio::piped())
@@ -61,12 +61,12 @@ impl Agent {
     }
 
     /// Lets it go so many states further.
-    pub fn allow(&mut self, steps: usize) {
-        self.input.write_all(&vec![b'.'; steps]).expect("the agent listens");
+    pub(crate) fn allow(&mut self, steps: u32) {
+        self.input.write_all(&vec![b'.'; steps as usize]).expect("the agent listens");
     }
 
     /// What it says next; `None` at its end.
-    pub fn report(&mut self) -> Option<Report> {
+    pub(crate) fn report(&mut self) -> Option<Report> {
         let mut line = String::new();
         self.output.read_line(&mut line).expect("a pipe can be read");
         // Killed in the middle of a line, it has not said it.
@@ -80,7 +80,7 @@ impl Agent {
     }
 
     /// Ends it with `SIGKILL`, and gives what it still said.
-    pub fn kill(mut self) -> Vec<Report> {
+    pub(crate) fn kill(mut self) -> Vec<Report> {
         self.process.kill().expect("our own process may be killed");
         let said = std::iter::from_fn(|| self.report()).collect();
         let status: ExitStatus = self.process.wait().expect("our own process ends");

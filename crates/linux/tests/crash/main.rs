@@ -24,6 +24,7 @@ use margay_policy::{Flow, Plan, verdict};
 use states::{ATTACKER, CLOSED, NODE, OPEN, STATES, VICTIM};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use traffic::Sent;
 
 /// Kills in an ordinary run.
 const KILLS: u32 = 40;
@@ -58,18 +59,50 @@ fn test(fabric: &Fabric) {
         assert!(verdict(plan, &flow(OPEN)).allow, "state {state} closes the open port");
     }
     let kills = if std::env::var_os("MARGAY_LONG").is_some() { KILLS * 25 } else { KILLS };
-    let first = fabric.node(0).enter(|| Round::first(&plans)).expect("the node's namespace");
+    let (tally, sent) = fabric.node(0).enter(|| churn(fabric, &plans, kills)).expect("the node's namespace");
+    println!("{kills} kills: {tally:?}, {sent:?}");
+    assert!(tally.before > 0 && tally.after > 0, "no kill came before the commit, or none after it: {tally:?}");
+    assert!(sent.open > kills && sent.closed > kills, "too little traffic: {sent:?}");
+}
+
+/// How it went.
+#[derive(Debug, Default)]
+struct Tally {
+    /// States programmed in full.
+    steps: u32,
+    /// Kills that left the old state.
+    before: u32,
+    /// Kills that left the new state, which the agent had not said yet.
+    after: u32,
+    /// Kills that came when the step was done.
+    late: u32,
+}
+
+/// Kills the agent so many times, under traffic. In the node's namespace.
+fn churn(fabric: &Fabric, plans: &[Plan], kills: u32) -> (Tally, Sent) {
+    let mut killer = Killer {
+        plans,
+        connection: Connection::open().expect("netlink"),
+        random: Random(0x6d61_7267_6179),
+        pace: Duration::from_millis(5),
+        tally: Tally::default(),
+    };
+    let mut agent = Agent::start(0);
+    assert_eq!(agent.report(), Some(Report::Done(0, 1)), "one transaction programs all");
     let stop = AtomicBool::new(false);
-    let (tally, sent) = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let traffic = scope.spawn(|| traffic::run(fabric, &stop));
         let stopped = StopOnDrop(&stop);
-        let tally = fabric.node(0).enter(|| rounds(&plans, first, kills, &traffic)).expect("the node's namespace");
+        let mut state = 0;
+        for _ in 0..kills {
+            state = killer.round(agent, state);
+            agent = Agent::start(state);
+            assert_eq!(agent.report(), Some(Report::Done(state, 0)), "a restart over what is in place wrote something");
+            assert!(!traffic.is_finished(), "the traffic ended early");
+        }
         drop(stopped);
-        (tally, traffic.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    });
-    println!("{kills} kills: {tally:?}; {sent:?}");
-    assert!(tally.before > 0 && tally.after > 0, "kills came only before, or only after the commit: {tally:?}");
-    assert!(sent.open > kills && sent.closed > kills, "too little traffic: {sent:?}");
+        (killer.tally, traffic.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
 }
 
 struct StopOnDrop<'a>(&'a AtomicBool);
@@ -80,57 +113,72 @@ impl Drop for StopOnDrop<'_> {
     }
 }
 
-/// How kills went.
-#[derive(Debug, Default)]
-struct Tally {
-    /// States programmed in full.
-    steps: u32,
-    /// Kills that left the old state.
-    before: u32,
-    /// Kills that left the new one, though the agent had not said so yet.
-    after: u32,
-    /// Kills that came too late to be within a step.
-    late: u32,
-}
-
-fn rounds(
-    plans: &[Plan],
-    mut round: Round<'_>,
-    kills: u32,
-    traffic: &std::thread::ScopedJoinHandle<'_, traffic::Sent>,
-) -> Tally {
-    let mut tally = Tally::default();
-    for _ in 0..kills {
-        assert!(!traffic.is_finished(), "the traffic ended early");
-        let state = round.run(&mut tally);
-        round = Round { state, agent: Agent::start(state), ..round };
-        assert_eq!(
-            round.agent.report(),
-            Some(Report::Done(state, 0)),
-            "a restart over what is in place writes nothing"
-        );
-    }
-    let _ = plans;
-    tally
-}
-
-/// From a start of the agent to its end.
-struct Round<'a> {
+struct Killer<'a> {
     plans: &'a [Plan],
-    agent: Agent,
-    state: u32,
     connection: Connection,
     random: Random,
-    /// What a step takes, roughly.
+    /// What the last step took.
     pace: Duration,
+    tally: Tally,
 }
 
-impl<'a> Round<'a> {
-    /// With the first state in force, where nothing was before.
-    fn first(plans: &'a [Plan]) -> Self {
-        let mut agent = Agent::start(0);
-        assert_eq!(agent.report(), Some(Report::Done(0, 1)), "one transaction programs all");
-        let connection = Connection::open().expect("netlink");
-        Self { plans, agent, state: 0, connection, random: Random(0x6d61_7267_6179), pace: Duration::from_millis(5) }
+impl Killer<'_> {
+    /// Lets an agent that is in this state take some steps, kills it within one more, and gives the state that the table is in then.
+    fn round(&mut self, mut agent: Agent, mut state: u32) -> u32 {
+        let generation = self.generation();
+        let steps = self.random.below(6);
+        agent.allow(steps + 1);
+        let mut commits = 0;
+        for _ in 0..steps {
+            assert_eq!(agent.report(), Some(Report::Begun(state + 1)));
+            let begun = Instant::now();
+            let Some(Report::Done(done, now)) = agent.report() else { panic!("state {} was not reached", state + 1) };
+            self.pace = begun.elapsed();
+            assert!(now <= commits + 1, "state {done} took {} transactions", now - commits);
+            (state, commits) = (done, now);
+        }
+        self.tally.steps += steps;
+        assert_eq!(agent.report(), Some(Report::Begun(state + 1)));
+        let moment = Instant::now() + self.pace * self.random.below(120) / 100;
+        while Instant::now() < moment {}
+        let finished = agent.kill().iter().any(|report| matches!(report, Report::Done(..)));
+
+        // Each commit makes the ruleset's generation one more: besides those reported, there was at most the one of the last state.
+        let unreported = u64::from(self.generation().wrapping_sub(generation)) - commits;
+        assert!(unreported <= 1, "{unreported} commits for one state");
+        let found = match (finished, unreported) {
+            (true, _) => {
+                self.tally.late += 1;
+                state + 1
+            }
+            (false, 1) => {
+                self.tally.after += 1;
+                state + 1
+            }
+            _ => {
+                self.tally.before += 1;
+                state
+            }
+        };
+        let mut reader = LinuxDriver::new(Options::default()).expect("netlink");
+        reader.observe(&self.plans[(found % STATES) as usize]);
+        assert_eq!(reader.events(), [], "killed after state {state} of which the table should be in {found}");
+        found
+    }
+
+    fn generation(&mut self) -> u32 {
+        self.connection.generation().expect("netlink")
+    }
+}
+
+/// The same numbers in every run (xorshift64*); the moments of the kills differ all the same.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u32) -> u32 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as u32 % bound
     }
 }

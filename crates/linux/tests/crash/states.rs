@@ -1,7 +1,11 @@
 //! The states that the table goes through, one after another for ever: each is a function of its number alone.
 //!
-//! Made to be dangerous in between. The attacker never has the role that the guard lets in, but both change with every state: rules of one state
-//! with members of the next would open a window. Addresses pass from pod to pod, policies, tiers and a family come and go.
+//! Made to be dangerous in between: the attacker never has the role that the guard lets in, but takes each role in turn, and so does the guard. Anything
+//! older or newer than it should be opens the guard to the attacker. Addresses pass from pod to pod, policies, tiers and a family come and go.
+//!
+//! One thing no nftables ruleset can promise, and these states don't ask for: rules are of the generation in which a packet enters a base chain, set
+//! elements of that in which they are looked up. So where one commit changes both rules and members, a packet that it overtakes within a base chain
+//! meets old rules and new members. Hence the roles of the guard and of the attacker change in different states.
 
 use margay_api::{Key, Kind, Object, Update};
 use margay_engine::{Engine, Scope};
@@ -10,16 +14,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
-pub const NODE: &str = "node-a";
-pub const VICTIM: [u8; 4] = [10, 0, 0, 1];
-pub const ATTACKER: [u8; 4] = [10, 0, 0, 2];
+pub(crate) const NODE: &str = "node-a";
+pub(crate) const VICTIM: [u8; 4] = [10, 0, 0, 1];
+pub(crate) const ATTACKER: [u8; 4] = [10, 0, 0, 2];
 /// A port of the victim that the attacker never gets at.
-pub const CLOSED: u16 = 9000;
+pub(crate) const CLOSED: u16 = 9000;
 /// A port of the victim that is open to the attacker always.
-pub const OPEN: u16 = 9001;
+pub(crate) const OPEN: u16 = 9001;
 
 /// After so many states the first follows again.
-pub const STATES: u32 = 60;
+pub(crate) const STATES: u32 = 60;
 
 /// The resources of a state: as text, by key.
 fn resources(state: u32) -> BTreeMap<Key, String> {
@@ -46,7 +50,8 @@ fn resources(state: u32) -> BTreeMap<Key, String> {
         let rest = format!("spec: {{nodeName: {node}}}\nstatus: {{podIPs: [{{ip: '{address}'}}]}}");
         put("v1", Kind::Pod, "shop", name, labels, rest);
     };
-    let (lets_in, is) = if state.is_multiple_of(2) { ("a", "b") } else { ("b", "a") };
+    // Whom the guard lets in, and what the attacker is.
+    let (lets_in, is) = [("a", "b"), ("c", "b"), ("c", "a"), ("b", "a"), ("b", "c"), ("a", "c")][state as usize % 6];
     pod("victim".into(), "app: victim".into(), NODE, "10.0.0.1".into());
     pod("attacker".into(), format!("role: {is}"), NODE, "10.0.0.2".into());
     for index in 0..24 {
@@ -69,11 +74,11 @@ fn resources(state: u32) -> BTreeMap<Key, String> {
         let rest = format!("spec:\n  podSelector: {{matchLabels: {{app: {app}}}}}\n  ingress: [{ingress}]");
         put("networking.k8s.io/v1", Kind::NetworkPolicy, "shop", name, String::new(), rest);
     };
-    let either = "from: [{podSelector: {matchExpressions: [{key: role, operator: In, values: [a, b]}]}}]";
+    let either = "from: [{podSelector: {matchExpressions: [{key: role, operator: In, values: [a, b, c]}]}}]";
     let open = format!("{{{either}, ports: [{{protocol: UDP, port: {OPEN}}}]}}");
     policy("guard".into(), "victim", format!("{{{}}}, {open}", from_role(lets_in)));
-    // Both sets are there in every state.
-    policy("keeper".into(), "app-0", format!("{{{}}}, {{{}}}", from_role("a"), from_role("b")));
+    // The sets of all three roles are there in every state.
+    policy("keeper".into(), "app-0", ["a", "b", "c"].map(|role| format!("{{{}}}", from_role(role))).join(", "));
     for index in 0..24 {
         let version = version(index, 3);
         let mut rules = String::new();
@@ -89,7 +94,9 @@ fn resources(state: u32) -> BTreeMap<Key, String> {
     const CALICO: &str = "projectcalico.org/v3";
     for index in 0..3 {
         let version = version(index, 4);
-        let nets: Vec<String> = (0..=version % 6).map(|n| format!("192.0.{n}.0/{}", 24 - (version + n) % 3)).collect();
+        let wide = version.is_multiple_of(2).then(|| "192.0.0.0/20".to_owned());
+        let narrow = (0..=version % 6).map(|n| format!("192.0.{}.0/{}", 4 * n, 22 + (version + n) % 3));
+        let nets: Vec<String> = wide.into_iter().chain(narrow).collect();
         let rest = format!("spec: {{nets: [{}]}}", nets.join(", "));
         put(CALICO, Kind::GlobalNetworkSet, "", format!("net-{index}"), "zone: outside".into(), rest);
     }
@@ -120,20 +127,20 @@ fn updates(before: Option<u32>, after: u32) -> Vec<Update> {
 }
 
 /// An engine in one state after another.
-pub struct Walk {
-    pub state: u32,
-    pub engine: Engine,
+pub(crate) struct Walk {
+    pub(crate) state: u32,
+    pub(crate) engine: Engine,
 }
 
 impl Walk {
-    pub fn from(state: u32) -> Self {
+    pub(crate) fn from(state: u32) -> Self {
         let mut walk = Self { state, engine: Engine::new(Scope::Node(NODE.into())) };
         walk.take(&updates(None, state));
         walk
     }
 
     /// On to the next state.
-    pub fn step(&mut self) -> margay_policy::Changes {
+    pub(crate) fn step(&mut self) -> margay_policy::Changes {
         self.state += 1;
         self.take(&updates(Some(self.state - 1), self.state))
     }
@@ -148,7 +155,7 @@ impl Walk {
 }
 
 /// The Plan of every state, by number.
-pub fn plans() -> Vec<Plan> {
+pub(crate) fn plans() -> Vec<Plan> {
     let mut walk = Walk::from(0);
     let mut plans = vec![walk.engine.plan().clone()];
     for _ in 1..STATES {

@@ -11,30 +11,34 @@ use std::time::Duration;
 const BURST: u32 = 8;
 /// Every so often the node forgets all connections, so that its table of them does not fill up.
 const FORGET: u32 = 4096;
-/// A packet that takes longer than this was dropped. Only a failing test waits for it.
-const LOST: Duration = Duration::from_secs(10);
+/// A packet that takes longer than this is sent once more: a commit that overtakes a packet on its way through the rules may drop it.
+const AGAIN: Duration = Duration::from_millis(100);
+/// After so many times it can't be that. Only a failing test waits for it.
+const ATTEMPTS: u32 = 100;
 
 /// What was sent.
 #[derive(Debug, Default)]
-pub struct Sent {
+pub(crate) struct Sent {
     /// To the closed port; none arrived.
-    pub closed: u32,
+    pub(crate) closed: u32,
     /// To the open port, each the first of its connection; all arrived.
-    pub open: u32,
+    pub(crate) open: u32,
+    /// How often one had to be sent again.
+    pub(crate) again: u32,
 }
 
 /// Sends until told to stop. The attacker is pod 0 of the fabric, the victim pod 1.
 ///
 /// # Panics
 /// When a packet passes that no state lets through, or one does not that every state lets through.
-pub fn run(fabric: &Fabric, stop: &AtomicBool) -> Sent {
+pub(crate) fn run(fabric: &Fabric, stop: &AtomicBool) -> Sent {
     let bind = |pod: usize, address: [u8; 4], port: u16| {
         let socket = fabric.pod(pod).enter(|| UdpSocket::bind((Ipv4Addr::from(address), port)));
         socket.expect("the pod's namespace").expect("the pod's address")
     };
     let (closed, open) = (bind(1, VICTIM, CLOSED), bind(1, VICTIM, OPEN));
     closed.set_nonblocking(true).expect("a socket of ours");
-    open.set_read_timeout(Some(LOST)).expect("a socket of ours");
+    open.set_read_timeout(Some(AGAIN)).expect("a socket of ours");
     let attacker = bind(0, ATTACKER, 0);
     let to = |port| (Ipv4Addr::from(VICTIM), port);
     let mut sent = Sent::default();
@@ -47,15 +51,13 @@ pub fn run(fabric: &Fabric, stop: &AtomicBool) -> Sent {
                 sent.closed += 1;
             }
             let fresh = UdpSocket::bind((Ipv4Addr::from(ATTACKER), 0)).expect("the attacker's address");
-            fresh.send_to(&sent.open.to_be_bytes(), to(OPEN)).expect("a packet to the open port");
-            loop {
-                let length = open.recv(&mut buffer).unwrap_or_else(|error| {
-                    panic!("packet {} to the open port was dropped ({error})", sent.open);
-                });
-                if buffer[..length] == sent.open.to_be_bytes() {
-                    break;
-                }
-            }
+            let number = sent.open.to_be_bytes();
+            let mut arrives = || {
+                fresh.send_to(&number, to(OPEN)).expect("a packet to the open port");
+                std::iter::from_fn(|| open.recv(&mut buffer).ok().map(|length| buffer[..length] == number)).any(|it| it)
+            };
+            let again = (0..ATTEMPTS).find(|_| arrives());
+            sent.again += again.unwrap_or_else(|| panic!("packet {} to the open port does not arrive", sent.open));
             sent.open += 1;
             match closed.recv(&mut buffer) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
