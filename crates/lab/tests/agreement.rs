@@ -81,7 +81,7 @@ fn cases(ordinary: u32) -> u32 {
 }
 
 fn runner(cases: u32) -> TestRunner {
-    TestRunner::new(Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() })
+    TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
 }
 
 fn agree(wiring: Wiring, count: u32) -> Tally {

@@ -15,13 +15,13 @@ apiVersion: v1
 kind: Pod
 metadata: {name: client, namespace: shop, labels: {app: client}}
 spec: {nodeName: node-a}
-status: {podIP: 10.0.0.1}
+status: {podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}, {ip: 'fd00::1'}]}
 ---
 apiVersion: v1
 kind: Pod
 metadata: {name: server, namespace: shop, labels: {app: server}}
 spec: {nodeName: node-a}
-status: {podIP: 10.0.0.2}
+status: {podIP: 10.0.0.2, podIPs: [{ip: 10.0.0.2}, {ip: 'fd00::2'}]}
 ---
 apiVersion: v1
 kind: Pod
@@ -98,15 +98,21 @@ fn a_denied_connection_ends_where_the_option_asks_for_it() {
 fn a_pod_can_send_with_its_own_address_alone() {
     let Some(cluster) = cluster(Options::default()) else { return };
     let (client, server) = (pod(&cluster, "client"), pod(&cluster, "server"));
-    let send = |source: &str| Probe {
+    let send = |(source, destination): (&str, &str)| Probe {
         from: Site::Pod(client),
         to: Site::Pod(server),
         source: source.parse().expect("an address"),
-        destination: "10.0.0.2".parse().expect("an address"),
+        destination: destination.parse().expect("an address"),
         transport: Transport::Udp { source_port: Some(40000), port: 53 },
     };
-    let probes = ["10.0.0.1", "10.0.0.3", "192.0.2.7"].map(send);
+    let (v4, v6) = (["10.0.0.1", "10.0.0.3", "192.0.2.7"], ["fd00::1", "fd00::3", "2001:db8::7"]);
+    let probes: Vec<Probe> = v4
+        .map(|source| (source, "10.0.0.2"))
+        .into_iter()
+        .chain(v6.map(|source| (source, "fd00::2")))
+        .map(send)
+        .collect();
     let outcomes = Prober::default().measure(cluster.fabric(), &probes).expect("measured");
     let arrived: Vec<bool> = outcomes.iter().map(|outcome| outcome.arrived).collect();
-    assert_eq!(arrived, [true, false, false], "its own, another pod's, a stranger's");
+    assert_eq!(arrived, [true, false, false, true, false, false], "its own, another's, a stranger's, in each family");
 }

@@ -66,7 +66,7 @@ fn told(error: impl std::fmt::Display, cluster: &Cluster) -> TestCaseError {
 }
 
 fn cases(count: u32) -> ProptestConfig {
-    ProptestConfig { max_shrink_iters: 4_000, ..ProptestConfig::with_cases(count) }
+    ProptestConfig::with_cases(count)
 }
 
 proptest! {
