@@ -15,9 +15,15 @@ fn flow(flow: &margay_spec::Flow) -> Flow {
     }
 }
 
-/// Whether the Plan of a cluster decides every flow as the specification does, for the same reason, in both layers.
-pub(crate) fn check(plan: &Plan, cluster: &Cluster, flows: &[margay_spec::Flow]) -> Result<(), String> {
+/// Whether the Plan of a cluster decides every flow as the specification does, for the same reason, in both layers. Gives the specification's verdicts of
+/// the enforced one.
+pub(crate) fn check(
+    plan: &Plan,
+    cluster: &Cluster,
+    flows: &[margay_spec::Flow],
+) -> Result<Vec<margay_spec::Verdict>, String> {
     let objects = cluster.objects();
+    let mut enforced = Vec::with_capacity(flows.len());
     for (layer, staged) in [(Layer::Enforced, false), (Layer::Staged, true)] {
         let world = World::new(&objects, margay_spec::Settings { staged, ..Default::default() });
         for spec_flow in flows {
@@ -38,9 +44,12 @@ pub(crate) fn check(plan: &Plan, cluster: &Cluster, flows: &[margay_spec::Flow])
             if !(pods && hosts && got.allow == expected.allow) {
                 return Err(format!("{layer:?} {spec_flow}\nthe Plan says {got:#?}\nthe specification {expected:#?}"));
             }
+            if !staged {
+                enforced.push(expected);
+            }
         }
     }
-    Ok(())
+    Ok(enforced)
 }
 
 /// Whether the ends that a Plan knows are decided as in another Plan, for the same reason.
