@@ -8,7 +8,10 @@ use margay_dataplane::{Driver, Event, Object, Retry};
 use margay_nftables::conntrack::Conntrack;
 use margay_nftables::{Connection, Counts, Error, Monitor};
 use margay_policy::{Changes, Plan};
+use std::time::{Duration, Instant};
 
+/// Objects of a transaction from which on it is worth not to be told of them.
+const MANY: usize = 256;
 /// How often a resync reads again where others change the ruleset meanwhile.
 const ATTEMPTS: u32 = 3;
 
@@ -18,6 +21,8 @@ const ATTEMPTS: u32 = 3;
 pub struct LinuxDriver {
     connection: Connection,
     monitor: Monitor,
+    /// Someone else changed our table, or may have.
+    disturbed: bool,
     conntrack: Option<Conntrack>,
     options: Options,
     mirror: Mirror,
@@ -27,6 +32,8 @@ pub struct LinuxDriver {
     events: Vec<Event>,
     written: Counts,
     transactions: u64,
+    /// What the kernel took for the last transaction.
+    took: Duration,
     /// The largest transaction to try, in bytes, where that is less than what the kernel takes.
     limit: Option<usize>,
 }
@@ -41,6 +48,7 @@ impl LinuxDriver {
         Ok(Self {
             connection: Connection::open()?,
             monitor: Monitor::open()?,
+            disturbed: false,
             conntrack,
             options,
             mirror: Mirror::default(),
@@ -49,6 +57,7 @@ impl LinuxDriver {
             events: Vec::new(),
             written: Counts::default(),
             transactions: 0,
+            took: Duration::ZERO,
             limit: None,
         })
     }
@@ -56,6 +65,11 @@ impl LinuxDriver {
     /// What the last transaction consisted of, by kind of message; and how many there were so far.
     pub fn written(&self) -> (Counts, u64) {
         (self.written, self.transactions)
+    }
+
+    /// What the kernel took for the last transaction, from its being sent to its being answered.
+    pub fn kernel_time(&self) -> Duration {
+        self.took
     }
 
     /// Refuses transactions of more bytes than this, as the kernel refuses those that exceed its send buffer.
@@ -71,16 +85,21 @@ impl LinuxDriver {
 
     /// Whether someone else changed our table since it was last asked. Does not wait.
     pub fn disturbed(&mut self) -> bool {
+        self.hear();
+        std::mem::take(&mut self.disturbed)
+    }
+
+    /// Takes in what was told of changes.
+    fn hear(&mut self) {
         let mut events = Vec::new();
-        if self.monitor.read(&mut events, Some(std::time::Duration::ZERO)).is_err() {
-            return true;
-        }
+        let lost = self.monitor.read(&mut events, Some(Duration::ZERO)).is_err();
         let ours = self.connection.port();
-        events.iter().any(|event| match event {
-            margay_nftables::Event::Changed(change) => change.table == crate::names::TABLE && change.port != ours,
-            margay_nftables::Event::Lost => true,
-            margay_nftables::Event::Generation(_) => false,
-        })
+        self.disturbed |= lost
+            || events.iter().any(|event| match event {
+                margay_nftables::Event::Changed(change) => change.table == crate::names::TABLE && change.port != ours,
+                margay_nftables::Event::Lost => true,
+                margay_nftables::Event::Generation(_) => false,
+            });
     }
 
     fn commit(&mut self, plan: &Plan, changed: bool) {
@@ -108,9 +127,30 @@ impl LinuxDriver {
         if let Some(limit) = self.limit.filter(|limit| batch.bytes() > *limit) {
             return Err(Error::TransactionTooLarge { bytes: batch.bytes(), messages: batch.counts().total(), limit });
         }
-        self.written = self.connection.commit(batch)?.counts;
+        let counts = batch.counts();
+        let many = counts.total() + counts.elements_added + counts.elements_deleted >= MANY;
+        self.written = if many { self.commit_unheard()? } else { self.commit_timed()? };
         self.transactions += 1;
         Ok(())
+    }
+
+    fn commit_timed(&mut self) -> Result<Counts, Error> {
+        let start = Instant::now();
+        let committed = self.connection.commit(&mut self.transaction.batch)?;
+        self.took = start.elapsed();
+        Ok(committed.counts)
+    }
+
+    /// The kernel writes a message for each object of a transaction while anybody listens, which takes it as long as the transaction itself. So for a
+    /// large one we don't; the generation of the ruleset tells whether someone else changed something meanwhile.
+    fn commit_unheard(&mut self) -> Result<Counts, Error> {
+        let before = self.connection.generation()?;
+        self.hear();
+        self.monitor.mute()?;
+        let result = self.commit_timed();
+        self.monitor.unmute()?;
+        self.disturbed |= self.connection.generation()? != before.wrapping_add(u32::from(result.is_ok()));
+        result
     }
 
     fn failed(&mut self, doing: &str, error: &Error) {

@@ -8,12 +8,13 @@ use crate::base::{self, HostChains, Wanted};
 use crate::chains::{self, Form};
 use crate::members::{self, Covers};
 use crate::names::{self, Lane, Tracking};
+use crate::readback::difference;
 use crate::sink::Sink;
 use margay_net::Family;
 use margay_nftables::{Data, Element, Rule, Set, SetKey, Verdict};
 use margay_policy::{Delta, Direction, Endpoint, EndpointId, EndpointStacks, Name, Plan, PolicyId, StackId, TierSlice};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// The change needs the whole table to be compared anew: a family came into use or went out of it.
@@ -247,13 +248,20 @@ impl Mirror {
 
     /// Elements that endpoints no longer need go before those come that they need now: an address may pass from one to another.
     fn elements(&mut self, gone: Vec<(String, Element)>, come: Vec<(String, Element)>, sink: &mut impl Sink) {
-        for (set, element) in gone.iter().filter(|entry| !come.contains(entry)) {
-            sink.remove(set, vec![element.clone()]);
-            self.counts.entry(set.clone()).and_modify(|count| *count -= usize::from(asks(element)));
+        let (gone, come) = (by_set(gone), by_set(come));
+        let none = Vec::new();
+        let sets: BTreeSet<&String> = gone.keys().chain(come.keys()).collect();
+        let of_set = |set| (set, difference(gone.get(set).unwrap_or(&none), come.get(set).unwrap_or(&none)));
+        let changes: Vec<_> = sets.into_iter().map(of_set).collect();
+        let owned = |elements: &[&Element]| elements.iter().copied().cloned().collect();
+        let asking = |elements: &[&Element]| elements.iter().filter(|element| asks(element)).count();
+        for (set, (gone, _)) in changes.iter().filter(|(_, (gone, _))| !gone.is_empty()) {
+            sink.remove(set, owned(gone));
+            *self.counts.entry((*set).clone()).or_default() -= asking(gone);
         }
-        for (set, element) in come.into_iter().filter(|entry| !gone.contains(entry)) {
-            *self.counts.entry(set.clone()).or_default() += usize::from(asks(&element));
-            sink.add(&set, vec![element]);
+        for (set, (_, come)) in changes.iter().filter(|(_, (_, come))| !come.is_empty()) {
+            *self.counts.entry((*set).clone()).or_default() += asking(come);
+            sink.add(set, owned(come));
         }
     }
 
@@ -443,6 +451,16 @@ fn programmed(plan: &Plan, endpoint: &Endpoint) -> Programmed {
             }
         }
     }
+}
+
+/// Elements by the set or map that they are of, in order.
+fn by_set(list: Vec<(String, Element)>) -> BTreeMap<String, Vec<Element>> {
+    let mut sets: BTreeMap<String, Vec<Element>> = BTreeMap::new();
+    for (set, element) in list {
+        sets.entry(set).or_default().push(element);
+    }
+    sets.values_mut().for_each(|elements| Element::sort(elements));
+    sets
 }
 
 /// Whether a map's element lets anything but everything through.

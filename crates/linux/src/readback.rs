@@ -1,7 +1,8 @@
 //! The table as the kernel has it, against the table as it should be.
 
 use crate::sink::{Content, Sink, Transaction, table_id};
-use margay_nftables::{Connection, Element, Error, Set};
+use margay_nftables::{Connection, Element, ElementFlags, Error, Set};
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 /// The table as it is; `None` where there is none. With the generation of the ruleset that it was read at.
@@ -74,14 +75,15 @@ fn same(a: &Set, b: &Set) -> bool {
 
 fn write_all(desired: &Content, transaction: &mut Transaction) {
     for (set, _) in desired.sets.values() {
-        transaction.set(set.clone());
+        transaction.create_set(set);
     }
     for name in &desired.order {
         let (chain, rules) = &desired.chains[name];
-        transaction.chain(chain.clone(), rules.clone());
+        transaction.create_chain(chain);
+        transaction.append(name, rules);
     }
     for (set, elements) in desired.sets.values() {
-        transaction.add(&set.name, elements.clone());
+        transaction.insert(&set.name, elements);
     }
 }
 
@@ -89,16 +91,16 @@ fn mend(desired: &Content, actual: &Content, transaction: &mut Transaction) {
     let new_set = |name: &&String| !actual.sets.contains_key(*name);
     for name in desired.sets.keys().filter(new_set) {
         let (set, elements) = &desired.sets[name];
-        transaction.set(set.clone());
+        transaction.create_set(set);
         if set.data.is_none() {
-            transaction.add(name, elements.clone());
+            transaction.insert(name, elements);
         }
     }
     // All chains are there before any rule that may refer to them.
     let new_chain = |name: &&String| !actual.chains.contains_key(*name);
     let created: BTreeSet<&String> = desired.order.iter().filter(new_chain).collect();
     for name in desired.order.iter().filter(new_chain) {
-        transaction.chain(desired.chains[name].0.clone(), Vec::new());
+        transaction.create_chain(&desired.chains[name].0);
     }
     for name in &desired.order {
         let (_, rules) = &desired.chains[name];
@@ -112,12 +114,12 @@ fn mend(desired: &Content, actual: &Content, transaction: &mut Transaction) {
     for (name, (set, wanted)) in &desired.sets {
         let present = actual.sets.get(name).map(|(_, elements)| elements.as_slice());
         match present {
-            None if set.data.is_some() => transaction.add(name, wanted.clone()),
+            None if set.data.is_some() => transaction.insert(name, wanted),
             None => {}
             Some(present) => {
                 let (gone, come) = difference(present, wanted);
-                transaction.remove(name, gone);
-                transaction.add(name, come);
+                transaction.delete(name, gone);
+                transaction.insert(name, come);
             }
         }
     }
@@ -134,17 +136,28 @@ fn mend(desired: &Content, actual: &Content, transaction: &mut Transaction) {
     }
 }
 
-/// What is in the first and not in the second, and the other way round; both in the order of [`Element::sort`].
-fn difference(present: &[Element], wanted: &[Element]) -> (Vec<Element>, Vec<Element>) {
-    if present == wanted {
-        return (Vec::new(), Vec::new());
+/// What is in the first and not in the second, and the other way round; all in the order of [`Element::sort`]. The two elements of an interval stay
+/// together.
+pub(crate) fn difference<'a>(present: &'a [Element], wanted: &'a [Element]) -> (Vec<&'a Element>, Vec<&'a Element>) {
+    fn units(elements: &[Element]) -> impl Iterator<Item = &[Element]> {
+        elements.chunk_by(|_, next| next.flags.contains(ElementFlags::INTERVAL_END))
     }
-    let key = |element: &Element| format!("{element:?}");
-    let here: BTreeSet<String> = present.iter().map(key).collect();
-    let there: BTreeSet<String> = wanted.iter().map(key).collect();
-    let gone = present.iter().filter(|element| !there.contains(&key(element))).cloned().collect();
-    let come = wanted.iter().filter(|element| !here.contains(&key(element))).cloned().collect();
-    (gone, come)
+    let (mut gone, mut come) = (Vec::new(), Vec::new());
+    let (mut present, mut wanted) = (units(present).peekable(), units(wanted).peekable());
+    loop {
+        let order = match (present.peek(), wanted.peek()) {
+            (None, None) => return (gone, come),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(here), Some(there)) => here[0].order(&there[0]),
+        };
+        let here = if order.is_le() { present.next() } else { None };
+        let there = if order.is_ge() { wanted.next() } else { None };
+        if here != there {
+            gone.extend(here.into_iter().flatten());
+            come.extend(there.into_iter().flatten());
+        }
+    }
 }
 
 /// Something that is not as it should be.

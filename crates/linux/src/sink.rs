@@ -46,6 +46,26 @@ impl Transaction {
         self.batch.add_table(&self.table, &Table::default());
     }
 
+    /// A new, empty set or map.
+    pub(crate) fn create_set(&mut self, set: &Set) {
+        self.batch.add_set(&self.table, set);
+    }
+
+    /// New elements.
+    pub(crate) fn insert<'a>(&mut self, set: &str, elements: impl IntoIterator<Item = &'a Element>) {
+        self.batch.add_elements(&self.table, set, elements);
+    }
+
+    /// Elements that go.
+    pub(crate) fn delete<'a>(&mut self, set: &str, elements: impl IntoIterator<Item = &'a Element>) {
+        self.batch.delete_elements(&self.table, set, elements);
+    }
+
+    /// A new, empty chain.
+    pub(crate) fn create_chain(&mut self, chain: &Chain) {
+        self.batch.add_chain(&self.table, chain);
+    }
+
     /// More rules for a chain.
     pub(crate) fn append(&mut self, chain: &str, rules: &[Rule]) {
         for rule in rules {
@@ -60,19 +80,19 @@ impl Transaction {
 
 impl Sink for Transaction {
     fn set(&mut self, set: Set) {
-        self.batch.add_set(&self.table, &set);
+        self.create_set(&set);
     }
 
     fn add(&mut self, set: &str, elements: Vec<Element>) {
-        self.batch.add_elements(&self.table, set, elements);
+        self.insert(set, &elements);
     }
 
     fn remove(&mut self, set: &str, elements: Vec<Element>) {
-        self.batch.delete_elements(&self.table, set, elements);
+        self.delete(set, &elements);
     }
 
     fn chain(&mut self, chain: Chain, rules: Vec<Rule>) {
-        self.batch.add_chain(&self.table, &chain);
+        self.create_chain(&chain);
         self.append(&chain.name, &rules);
     }
 

@@ -6,6 +6,7 @@ use crate::expr::{self, Expr};
 use crate::userdata::Userdata;
 use crate::verdict::Verdict;
 use crate::wire::wire_flags;
+use std::cmp::Ordering;
 use std::fmt;
 
 const KEY: u16 = 1;
@@ -120,10 +121,15 @@ impl Element {
     /// is how the kernel wants them when they are added or deleted (seen on 6.18, whose `nft_set_rbtree` refuses
     /// another order with `ENOENT`).
     pub fn sort(elements: &mut [Self]) {
-        fn order(element: &Element) -> (&Data, bool, &Option<Data>, &Option<Value>) {
+        elements.sort_by(Self::order);
+    }
+
+    /// The order of [`sort`](Self::sort).
+    pub fn order(&self, other: &Self) -> Ordering {
+        fn place(element: &Element) -> (&Data, bool, &Option<Data>, &Option<Value>) {
             (&element.key, !element.flags.contains(ElementFlags::INTERVAL_END), &element.key_end, &element.value)
         }
-        elements.sort_by(|a, b| order(a).cmp(&order(b)));
+        place(self).cmp(&place(other))
     }
 
     fn encode(&self, out: &mut Writer) {

@@ -121,6 +121,18 @@ impl Monitor {
         Ok(Self { socket })
     }
 
+    /// Stops listening. What happens until [`unmute`](Self::unmute) is never told of; what happened before can still be read.
+    ///
+    /// While anybody listens, the kernel writes a notification for each object of a transaction: a large one takes twice as long.
+    pub fn mute(&self) -> Result<()> {
+        self.socket.leave(GROUP)
+    }
+
+    /// Listens again after [`mute`](Self::mute).
+    pub fn unmute(&self) -> Result<()> {
+        self.socket.join(GROUP)
+    }
+
     /// Adds what has happened since the last time to `events`, and gives how many there are of it. With nothing there,
     /// waits for something: for at most `bound`, or without a bound.
     pub fn read(&mut self, events: &mut Vec<Event>, bound: Option<Duration>) -> Result<usize> {

@@ -82,6 +82,11 @@ impl Socket {
             .map_err(io_error("subscribing a netlink socket to a multicast group"))
     }
 
+    pub(crate) fn leave(&self, group: u32) -> Result<()> {
+        sys::set_option(self.fd.as_fd(), libc::SOL_NETLINK, libc::NETLINK_DROP_MEMBERSHIP, group as i32)
+            .map_err(io_error("taking a netlink socket out of a multicast group"))
+    }
+
     pub(crate) fn send(&self, parts: &[IoSlice<'_>]) -> Result<()> {
         sys::send(self.fd.as_fd(), parts).map(drop).map_err(io_error("sending to netfilter"))
     }

@@ -72,3 +72,21 @@ fn an_overflow_is_told() {
         assert!(events.len() < 5000);
     });
 }
+
+#[test]
+fn what_happens_while_muted_is_not_told() {
+    with_table(|connection, table| {
+        let mut monitor = Monitor::open().unwrap();
+        for (muted, name) in [(false, "a"), (true, "b"), (true, "c"), (false, "d")] {
+            if muted { monitor.mute() } else { monitor.unmute() }.unwrap();
+            commit(connection, |batch| batch.add_chain(table, &Chain::regular(name)));
+        }
+        let mut events = Vec::new();
+        monitor.read(&mut events, BOUND).unwrap();
+        let told = events.iter().filter_map(|event| match event {
+            Event::Changed(change) => Some(change.name.as_str()),
+            _ => None,
+        });
+        assert_eq!(told.collect::<Vec<_>>(), ["a", "d"]);
+    });
+}
