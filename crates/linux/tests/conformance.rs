@@ -205,3 +205,85 @@ fn sees_foreign_changes_and_not_its_own() {
         assert!(matches!(driver.events().last(), Some(Event::Drift { .. })));
     });
 }
+
+/// A pod, two policies, and nets that cover each other.
+const NESTED: &str = r#"
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {nodeName: node-a}
+status: {podIP: 10.0.0.1}
+---
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkSet
+metadata: {name: partners, labels: {kind: partner}}
+spec: {nets: [192.0.2.0/24, 192.0.2.128/25, 192.0.2.200/32, 198.51.100.0/24]}
+---
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: {name: web}
+spec: {selector: app == 'web', ingress: [{action: Allow, source: {selector: kind == 'partner'}}]}
+---
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: {name: db}
+spec: {selector: app == 'db', ingress: [{action: Deny, protocol: TCP, destination: {ports: [80]}}]}
+"#;
+
+/// There and back again, each as a change of what is in force: the kernel has what a fresh start would have given it.
+#[test]
+fn a_change_gives_what_a_fresh_start_gives() {
+    let changes: &[(&str, &[(&str, &str)])] = &[
+        ("a net that covers two others goes", &[("192.0.2.0/24, ", "")]),
+        ("two of three nested nets go", &[("192.0.2.0/24, 192.0.2.128/25, ", "")]),
+        ("a covered net goes", &[("192.0.2.128/25, ", "")]),
+        ("a net comes that covers others", &[("192.0.2.0/24, ", "192.0.0.0/16, ")]),
+        ("a pod has another policy", &[("app: web}", "app: db}")]),
+        ("a pod has another address", &[("podIP: 10.0.0.1", "podIP: 10.0.0.2")]),
+        (
+            "an address goes to another pod",
+            &[("name: web, namespace: shop, labels: {app: web}", "name: a, namespace: shop, labels: {app: db}")],
+        ),
+        ("a rule allows more", &[("source: {selector: kind == 'partner'}", "protocol: UDP")]),
+        ("a rule passes", &[("{action: Allow, source", "{action: Pass, source")]),
+        (
+            "a policy has two rules",
+            &[("ingress: [{action: Allow", "ingress: [{action: Deny, protocol: SCTP}, {action: Allow")],
+        ),
+        (
+            "a policy is for both directions",
+            &[("selector: app == 'web',", "selector: app == 'web', egress: [{action: Allow}],")],
+        ),
+        (
+            "IPv6 comes",
+            &[("status: {podIP: 10.0.0.1}", "status: {podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}, {ip: 'fd00::1'}]}")],
+        ),
+    ];
+    in_namespace(|| {
+        for (what, edits) in changes {
+            let after = edits.iter().fold(NESTED.to_owned(), |text, (from, to)| text.replace(from, to));
+            assert_ne!(after, NESTED, "{what}: the change changes nothing");
+            // There and back again, each as a change of what is in force.
+            let mut engine = Engine::new(Scope::Node("node-a".into()));
+            engine.in_sync();
+            let mut driver = LinuxDriver::new(Options::default()).expect("netlink");
+            driver.resync(engine.plan(), None);
+            for (from, to) in [("", NESTED), (NESTED, &after), (&after, NESTED), (NESTED, "")] {
+                let (before, now) = (read(from), read(to));
+                let gone = before.iter().filter(|old| now.iter().all(|new| new.key != old.key));
+                gone.for_each(|old| engine.update(&old.key, None));
+                now.iter().for_each(|new| engine.update(&new.key, new.value.as_deref()));
+                let changes = engine.flush();
+                driver.submit(engine.plan(), &changes);
+                driver.observe(engine.plan());
+                let wrong = |event: &Event| !matches!(event, Event::Applied { .. });
+                assert_eq!(driver.events().into_iter().find(wrong), None, "{what}: {changes:#?}");
+            }
+            driver.cleanup().expect("clean-up");
+        }
+    });
+}

@@ -51,11 +51,11 @@ pub enum Error {
         /// What the kernel said.
         source: io::Error,
     },
-    /// Interfaces were made, but their links did not come up.
-    #[error("interfaces {} of network namespace {namespace} were not up after {seconds} s; is the machine overloaded?", interfaces.join(", "))]
-    NotUp {
-        /// Which interfaces are not up.
-        interfaces: Vec<String>,
+    /// Interfaces and addresses were made, but the kernel did not bring them into use.
+    #[error("{} of network namespace {namespace} not ready after {seconds} s; is the machine overloaded?", missing.join(", "))]
+    NotReady {
+        /// Interfaces that are not up, and addresses that take nothing in.
+        missing: Vec<String>,
         /// In which namespace.
         namespace: String,
         /// How long was waited.

@@ -175,7 +175,7 @@ impl Fabric {
                 changed.push(station);
             }
         }
-        changed.into_iter().try_for_each(Station::await_links_here)
+        changed.into_iter().try_for_each(Station::await_ready_here)
     }
 
     /// What the fabric was last made into.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::RawFd;
 use std::path::Path;
 use std::thread;
@@ -101,49 +102,66 @@ impl Station {
         Ok(true)
     }
 
-    /// Waits until every interface made here is up and passes packets.
+    /// Waits until every interface made here is up and passes packets, and every IPv6 address takes them in.
     ///
     /// The end of a veth pair that was set up first, and a bridge, get their carrier and with it their queue from a kernel
     /// worker (net/core/link_watch.c) a moment after the other end is up; until then they swallow packets silently. A bridge may
     /// still look up from before its first port came, and go down once more; when all its ports have been seen up it can't any
-    /// more, so everything must be seen up twice.
-    pub(super) fn await_links_here(&self) -> Result<()> {
+    /// more, so everything must be seen up twice. An IPv6 address is there at once, but its route comes from another worker
+    /// (`addrconf_dad_work` in net/ipv6/addrconf.c), even where there is no duplicate address detection.
+    pub(super) fn await_ready_here(&self) -> Result<()> {
         const DEADLINE: Duration = Duration::from_secs(10);
         let has_port = self.installed.iter().any(|object| matches!(object, Object::Veth { bridge: Some(_), .. }));
         let mut links: BTreeMap<u32, &str> = BTreeMap::new();
+        let mut addresses: Vec<Ipv6Addr> = Vec::new();
         for object in &self.installed {
             match object {
                 Object::Veth { index, name, .. } => drop(links.insert(*index, name)),
                 Object::Bridge { index, name, .. } if has_port => drop(links.insert(*index, name)),
+                Object::Address { address: IpAddr::V6(address), .. } => addresses.push(*address),
                 _ => {}
             }
         }
-        if links.is_empty() {
+        if links.is_empty() && addresses.is_empty() {
             return Ok(());
         }
         self.namespace.join()?;
         let session = Session::open(self.namespace.label())?;
-        let (start, mut seen_up) = (Instant::now(), 0);
-        while seen_up < 2 {
+        let (start, mut seen_ready) = (Instant::now(), 0);
+        while seen_ready < 2 {
             let up: HashSet<u32> = session.links()?.iter().filter(|link| is_up(link)).map(|l| l.header.index).collect();
-            let down = || links.iter().filter(|(index, _)| !up.contains(index));
-            if down().next().is_none() {
-                seen_up += 1;
+            let routes = if addresses.is_empty() { String::new() } else { ipv6_routes_here()? };
+            let down = links.iter().filter(|(index, _)| !up.contains(index)).map(|(_, name)| (*name).to_owned());
+            let unrouted = addresses.iter().filter(|address| !is_local(&routes, address)).map(Ipv6Addr::to_string);
+            let missing: Vec<String> = down.chain(unrouted).collect();
+            if missing.is_empty() {
+                seen_ready += 1;
                 continue;
             }
-            seen_up = 0;
+            seen_ready = 0;
             if start.elapsed() > DEADLINE {
-                return Err(Error::NotUp {
-                    interfaces: down().map(|(_, name)| (*name).to_owned()).collect(),
-                    namespace: self.namespace.label().into(),
-                    seconds: DEADLINE.as_secs(),
-                });
+                let (namespace, seconds) = (self.namespace.label().into(), DEADLINE.as_secs());
+                return Err(Error::NotReady { missing, namespace, seconds });
             }
             thread::sleep(Duration::from_micros(200));
         }
         // A request that takes the kernel's routing lock: the worker, which held it when the last link came up, is through.
         session.run(&[Request::up(LOOPBACK)])
     }
+}
+
+/// The IPv6 routes of the calling thread's network namespace, one in a line.
+fn ipv6_routes_here() -> Result<String> {
+    let path = Path::new("/proc/thread-self/net/ipv6_route");
+    fs::read_to_string(path).map_err(file_error("reading", path))
+}
+
+/// Whether packets to this address are taken in: a line begins with destination and prefix length, its last field but one is the flags (`RTF_LOCAL`
+/// is the highest bit).
+fn is_local(routes: &str, address: &Ipv6Addr) -> bool {
+    let start = format!("{:032x} 80 ", address.to_bits());
+    let flags = |line: &str| u32::from_str_radix(line.split_whitespace().rev().nth(1)?, 16).ok();
+    routes.lines().any(|line| line.starts_with(&start) && flags(line).is_some_and(|flags| flags >> 31 == 1))
 }
 
 fn is_up(link: &LinkMessage) -> bool {
