@@ -345,20 +345,18 @@ impl Policies {
 
     /// Sorts policies by tier, then as they stand in it (decisions 9 and 10).
     pub(crate) fn sort(&self, cluster: &Cluster, policies: &mut Vec<u32>) {
-        let mut keyed: Vec<(f64, u32, f64, u32)> = policies
-            .iter()
-            .filter_map(|id| {
-                let body = self.list[*id].body.as_ref()?;
-                Some((self.tiers[body.tier].order.order, body.tier, body.order, *id))
-            })
-            .collect();
-        keyed.sort_unstable_by(|a, b| {
-            let tiers = || if a.1 == b.1 { Ordering::Equal } else { self.tiers[a.1].name.cmp(&self.tiers[b.1].name) };
-            let names = || self.rank(cluster, a.3).cmp(&self.rank(cluster, b.3));
-            a.0.total_cmp(&b.0).then_with(tiers).then_with(|| a.2.total_cmp(&b.2)).then_with(names)
+        let place = |id: &u32| {
+            let body = self.list[*id].body.as_ref()?;
+            Some((&self.tiers[body.tier], body.tier, body.order, self.rank(cluster, *id), *id))
+        };
+        let mut places: Vec<_> = policies.iter().filter_map(place).collect();
+        places.sort_unstable_by(|a, b| {
+            let tiers = || if a.1 == b.1 { Ordering::Equal } else { a.0.name.cmp(&b.0.name) };
+            let in_tier = || a.2.total_cmp(&b.2).then_with(|| a.3.cmp(&b.3));
+            a.0.order.order.total_cmp(&b.0.order.order).then_with(tiers).then_with(in_tier)
         });
         policies.clear();
-        policies.extend(keyed.into_iter().map(|(.., id)| id));
+        policies.extend(places.into_iter().map(|(.., id)| id));
     }
 
     /// Name, kind and namespace; of a staged policy the kind that it stages.

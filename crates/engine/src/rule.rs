@@ -80,6 +80,8 @@ impl CompactSide {
 
 /// A side that is one set and no more is the id of that set with this bit; most are, and need no place in the list.
 const ONE_SET: u32 = 1 << 31;
+/// The side that says nothing.
+const ANY: u32 = u32::MAX;
 
 /// Every distinct side.
 #[derive(Default)]
@@ -126,12 +128,23 @@ impl Sides {
     }
 
     fn side(&mut self, cluster: &mut Cluster, sets: &mut Sets, side: &Side<SetKey>) -> u32 {
-        let side = CompactSide::new(side.map(&mut |key| sets.spec(&mut cluster.index, key)));
-        if let CompactSide { within, without: None, ports: None, without_ports: None } = &side
-            && let [Within::Set(set)] = **within
-        {
-            return ONE_SET | set;
+        if side.is_any() {
+            return ANY;
         }
+        let Side { within, without, ports: None, without_ports } = side else {
+            return self.shared(cluster, sets, side);
+        };
+        match &within[..] {
+            [any] if any.nets.is_empty() && without.is_empty() && without_ports.is_empty() => match &any.sets[..] {
+                [set] => ONE_SET | sets.spec(&mut cluster.index, set),
+                _ => self.shared(cluster, sets, side),
+            },
+            _ => self.shared(cluster, sets, side),
+        }
+    }
+
+    fn shared(&mut self, cluster: &mut Cluster, sets: &mut Sets, side: &Side<SetKey>) -> u32 {
+        let side = CompactSide::new(side.map(&mut |key| sets.spec(&mut cluster.index, key)));
         let hash = Hasher::default().hash_one(&side);
         if let Some(id) = self.table.find(hash, |id| self.list[*id].side == side).copied() {
             side.sets().into_iter().for_each(|set| sets.release_spec(&mut cluster.index, set));
@@ -147,6 +160,9 @@ impl Sides {
     /// Lets go of the sides of rules.
     pub(crate) fn release(&mut self, cluster: &mut Cluster, sets: &mut Sets, rules: &[Compact]) {
         for side in rules.iter().flat_map(Compact::sides) {
+            if side == ANY {
+                continue;
+            }
             if side & ONE_SET != 0 {
                 sets.release_spec(&mut cluster.index, side & !ONE_SET);
             } else {
@@ -169,6 +185,9 @@ impl Sides {
     }
 
     fn full(&self, id: u32) -> Side<u32> {
+        if id == ANY {
+            return Side::default();
+        }
         if id & ONE_SET == 0 {
             return self.list[id].side.full();
         }

@@ -74,9 +74,9 @@ impl<P: Default> Texts<P> {
         id
     }
 
-    /// Makes the table larger, going through the entries in the order of memory.
+    /// Makes the table twice as large, going through the entries in the order of memory.
     fn rebuild(&mut self) {
-        let mut table = HashTable::with_capacity(2 * self.table.len() + 4);
+        let mut table = HashTable::with_capacity(self.table.capacity() + 4);
         for (id, entry) in self.entries.iter().enumerate().filter(|(_, entry)| entry.refs > 0) {
             let hash = hash(&self.hasher, entry.scope, read(&self.bytes, entry.start));
             table.insert_unique(hash, id as u32, |_| unreachable!("there is room"));

@@ -308,3 +308,61 @@ impl Index {
         classes.filter(|class| kinds.has(self.classes[*class].kind)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::ParentKind;
+
+    fn pod(index: &mut Index, number: u32, labels: &[(&str, &str)]) -> u32 {
+        let namespace = index.parent(ParentKind::Namespace, &format!("namespace-{number}"));
+        let own = labels.iter().map(|(key, value)| index.labels.pair(key, value)).collect();
+        let own = index.labels.sort(own);
+        let class = index.class(Kind::RemotePod, &[namespace], own);
+        index.join(class, number);
+        class
+    }
+
+    /// A class asks only the entries at home under its labels: that must not be all that share one common label.
+    #[test]
+    fn entries_move_out_of_homes_that_everyone_asks() {
+        let mut index = Index::new();
+        let entries: Vec<u32> = (0..100)
+            .map(|i| {
+                let text = format!("alpha == 'beta' && has(set-{i})");
+                let selector = index.selector(&text.parse().expect("a selector"));
+                index.entry(selector, Kinds::of(&[Kind::RemotePod]))
+            })
+            .collect();
+        let beta = index.labels.pair("alpha", "beta");
+        let at_home = |index: &Index| index.homes[1].get(&Home::Pair(beta)).map_or(0, |set| index.ids.len(*set));
+        assert!(at_home(&index) >= 99, "while no class is known, one home is as good as another");
+        for number in 0..20 {
+            let class = pod(&mut index, number, &[("alpha", "beta"), ("set-1", "true")]);
+            assert!(index.matches(class).eq([entries[1]]));
+        }
+        assert!(at_home(&index) <= 1, "{} entries are asked by each class that has the common label", at_home(&index));
+    }
+
+    #[test]
+    fn what_is_gone_leaves_nothing_behind() {
+        let mut index = Index::new();
+        let selector = index.selector(&"a == 'b' || has(c) && d not in {'e', 'f'}".parse().expect("a selector"));
+        let entry = index.entry(selector, Kinds::of(&[Kind::RemotePod]));
+        index.release_selector(selector);
+        index.set_namespace("namespace-1", Some([("x", "y")].into_iter()));
+        index.set_account("namespace-1", "default", Some([("role", "db")].into_iter()));
+        let class = pod(&mut index, 1, &[("a", "b"), ("c", "")]);
+        assert!(index.matches(class).eq([entry]) && index.classes(entry).eq([class]));
+        assert!(index.leave(class, 1));
+        index.release_entry(entry);
+        index.set_account("namespace-1", "default", None::<std::iter::Empty<_>>);
+        index.set_namespace("namespace-1", None::<std::iter::Empty<_>>);
+        let sizes = (index.classes.len(), index.parents.len(), index.selectors.len(), index.entries.len());
+        assert_eq!(sizes, (0, 0, 0, 0));
+        assert!(index.homes.iter().all(|homes| homes.is_empty()));
+        for key in ["a", "c", "d", "x", "pcns.x", "pcsa.role", "pcns.projectcalico.org/name"] {
+            assert_eq!(index.labels.find_key(key), None, "{key}");
+        }
+    }
+}

@@ -85,6 +85,7 @@ impl Labels {
         self.keys.text(key)
     }
 
+    #[cfg(test)]
     pub(crate) fn find_key(&self, key: &str) -> Option<u32> {
         self.keys.find(0, key)
     }

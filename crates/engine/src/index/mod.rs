@@ -41,7 +41,8 @@ pub(crate) struct Index {
     entries: Store<u32, Entry>,
     /// Entries by home: those that only look at local things, and the others.
     homes: [FxHashMap<Home, IdSet>; 2],
-    /// The key of the label that names a pod's service account.
+    /// The keys of the labels that name the namespace, and a pod's service account.
+    namespace_key: u32,
     account_key: u32,
     /// The label that every pod has.
     orchestrator: u32,
@@ -88,7 +89,7 @@ impl Class {
 
 /// What labels are inherited from.
 struct Parent {
-    /// In `parent_names`.
+    /// In `parent_names`; of a namespace the pair that names it.
     name: u32,
     kind: ParentKind,
     /// Its resource exists.
@@ -148,6 +149,7 @@ impl Index {
     pub(crate) fn new() -> Self {
         let mut labels = Labels::new();
         Self {
+            namespace_key: labels.key(convert::NAMESPACE),
             account_key: labels.key(convert::SERVICE_ACCOUNT),
             orchestrator: labels.pair(convert::ORCHESTRATOR, "k8s"),
             labels,

@@ -1,9 +1,8 @@
 //! Parents: what a class inherits labels from.
 
-use super::labels::Bearer;
+use super::labels::{Bearer, parent_bearers};
 use super::{Event, Index, NONE, Parent};
 use crate::idset::IdSet;
-use margay_policy::convert::{NAMESPACE, SERVICE_ACCOUNT};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ParentKind {
@@ -36,19 +35,23 @@ impl Index {
     }
 
     pub(crate) fn find_parent(&self, kind: ParentKind, name: &str) -> Option<u32> {
+        if kind == ParentKind::Namespace {
+            // Who bears the label that names it is the namespace itself, if it is not some profile or host endpoint that pretends.
+            let bearers = self.labels.pair_bearers(self.labels.find_pair(self.namespace_key, name)?);
+            return parent_bearers(&self.ids, bearers).find(|id| self.parents[*id].kind == kind);
+        }
         self.parent_names.find(kind as u32, name).map(|name| *self.parent_names.payload(name))
     }
 
     fn new_parent(&mut self, kind: ParentKind, scope: u32, text: &str) -> u32 {
-        let name = self.parent_names.intern(scope, text);
-        let own = match kind {
-            ParentKind::Namespace => vec![self.labels.pair(NAMESPACE, text)],
-            ParentKind::Profile | ParentKind::Account => Vec::new(),
-        };
-        let children = IdSet::default();
-        let id = self.parents.insert(Parent { name, kind, exists: false, pairs: own.into(), children, held: 0 });
+        let namespace = (kind == ParentKind::Namespace).then(|| self.labels.pair_of(self.namespace_key, text));
+        let name = namespace.unwrap_or_else(|| self.parent_names.intern(scope, text));
+        let pairs = namespace.into_iter().collect();
+        let id = self.parents.insert(Parent { name, kind, exists: false, pairs, children: IdSet::default(), held: 0 });
         self.labels.bear(&mut self.ids, Bearer::Parent(id), &self.parents[id].pairs);
-        *self.parent_names.payload_mut(name) = id;
+        if namespace.is_none() {
+            *self.parent_names.payload_mut(name) = id;
+        }
         id
     }
 
@@ -62,7 +65,11 @@ impl Index {
     }
 
     pub(crate) fn parent_name(&self, id: u32) -> &str {
-        self.parent_names.text(self.parents[id].name)
+        let parent = &self.parents[id];
+        match parent.kind {
+            ParentKind::Namespace => self.labels.value(parent.name),
+            ParentKind::Profile | ParentKind::Account => self.parent_names.text(parent.name),
+        }
     }
 
     /// Whether its resource exists.
@@ -83,7 +90,9 @@ impl Index {
         let Some(parent) = self.parents.remove(id) else { return };
         self.labels.shed(&mut self.ids, Bearer::Parent(id), &parent.pairs);
         self.labels.release_pairs(&parent.pairs);
-        self.parent_names.release(parent.name);
+        if parent.kind != ParentKind::Namespace {
+            self.parent_names.release(parent.name);
+        }
     }
 
     /// The labels of a Namespace; `None` when it is gone. True when it came or went.
@@ -97,7 +106,7 @@ impl Index {
             (None, Some(_)) => self.parent(ParentKind::Namespace, name),
             (None, None) => return false,
         };
-        let mut pairs = vec![self.labels.pair(NAMESPACE, name)];
+        let mut pairs = vec![self.labels.pair_of(self.namespace_key, name)];
         let exists = labels.is_some();
         labels.into_iter().for_each(|labels| self.inherit(&mut pairs, "pcns.", name, labels));
         self.set_parent(id, exists, pairs)
@@ -145,7 +154,7 @@ impl Index {
     fn new_account(&mut self, namespace: u32, name: &str) -> u32 {
         let id = self.new_parent(ParentKind::Account, Self::account_scope(namespace), name);
         self.parents.get_mut(namespace).expect("a parent that was just found").held += 1;
-        let named = self.labels.find_key(SERVICE_ACCOUNT).and_then(|key| self.labels.find_pair(key, name));
+        let named = self.labels.find_pair(self.account_key, name);
         let bearers = named.map_or(IdSet::default(), |pair| self.labels.pair_bearers(pair));
         let within = self.parents[namespace].children;
         let pods: Vec<u32> = if self.ids.len(within) < self.ids.len(bearers) {
@@ -185,10 +194,14 @@ impl Index {
         name: &str,
         labels: impl Iterator<Item = (&'a str, &'a str)>,
     ) {
-        pairs.push(self.labels.pair(&format!("{prefix}projectcalico.org/name"), name));
-        for (key, value) in labels {
-            pairs.push(self.labels.pair(&format!("{prefix}{key}"), value));
-        }
+        let mut inherited = String::from(prefix);
+        let mut inherit = |key, value| {
+            inherited.truncate(prefix.len());
+            inherited.push_str(key);
+            pairs.push(self.labels.pair(&inherited, value));
+        };
+        inherit("projectcalico.org/name", name);
+        labels.for_each(|(key, value)| inherit(key, value));
     }
 
     /// True when its resource came or went.

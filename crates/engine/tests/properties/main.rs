@@ -68,12 +68,17 @@ fn told(error: impl std::fmt::Display, cluster: &Cluster) -> TestCaseError {
     TestCaseError::fail(format!("{error}\n{cluster}"))
 }
 
-fn cases(count: u32) -> ProptestConfig {
-    ProptestConfig::with_cases(count)
+/// Ten times as many with `MARGAY_LONG` set.
+fn cases(ordinary: u32) -> ProptestConfig {
+    let long = std::env::var_os("MARGAY_LONG").is_some();
+    ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(if long { 10 * ordinary } else { ordinary })
+    }
 }
 
 proptest! {
-    #![proptest_config(cases(300))]
+    #![proptest_config(cases(60))]
 
     #[test]
     fn the_order_the_batches_and_repetition_of_updates_do_not_matter(
@@ -166,7 +171,7 @@ proptest! {
 #[test]
 fn verdicts_are_those_of_the_specification() {
     let tally = Mutex::new((Coverage::default(), 0));
-    let config = ProptestConfig { failure_persistence: None, ..cases(1_800) };
+    let config = cases(1_800);
     let run = TestRunner::new(config).run(&strategy(Shape::default()), |case| {
         let Case { cluster, flows } = &case;
         let checked = oracle::check(&fresh(&Scope::Everything, cluster), cluster, flows);
@@ -184,7 +189,7 @@ fn verdicts_are_those_of_the_specification() {
 }
 
 proptest! {
-    #![proptest_config(cases(1_000))]
+    #![proptest_config(cases(100))]
 
     #[test]
     fn verdicts_of_a_node_are_those_of_the_cluster(case in strategy(Shape::default())) {
@@ -197,7 +202,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(150))]
+    #![proptest_config(cases(30))]
 
     #[test]
     fn verdicts_after_updates_are_those_of_the_specification(history in updates(Shape::default(), 5)) {

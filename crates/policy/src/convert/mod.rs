@@ -12,7 +12,7 @@ pub use labels::{
 use crate::{Action, AnyOf, PlanRule, Policy, Rule, SetKey};
 use margay_api::{CalicoRule, Object, Profile, Readable};
 use margay_net::{AddressSet, Prefix};
-use margay_selector::Selector;
+use margay_selector::{Expr, Selector};
 use std::sync::Arc;
 
 /// The tier of ClusterNetworkPolicies of tier Admin.
@@ -92,7 +92,11 @@ fn rules<R>(
 
 /// All of these at once, as short as it can be said: equal conditions are to share one IP set.
 fn joined(selectors: impl IntoIterator<Item = Selector>) -> Selector {
-    Selector::all_of(selectors).simplified()
+    let parts: Vec<Selector> = selectors.into_iter().filter(|selector| *selector.expr() != Expr::All).collect();
+    match &parts[..] {
+        [one] if matches!(one.expr(), Expr::Eq(..) | Expr::Has(_)) => one.clone(), // as short as can be
+        _ => Selector::all_of(parts).simplified(),
+    }
 }
 
 fn nets(prefixes: &[Prefix]) -> AddressSet {
