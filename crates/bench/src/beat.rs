@@ -40,6 +40,15 @@ const FIGURES: &[(&str, Beat)] = &[
     ("index-namespace-100000", operation(16.0)),
     ("selector-parse", Beat { allocations: 36.0, ..operation(3.5) }),
     ("selector-match", operation(0.25)),
+    ("nft-resync-100x20", operation(352_000.0)),
+    ("nft-member-100x20", operation(7_500.0)),
+    ("nft-policy-100x20", operation(14_800.0)),
+    ("nft-resync-500x50", operation(1_750_000.0)),
+    ("nft-member-500x50", operation(8_600.0)),
+    ("nft-policy-500x50", operation(17_000.0)),
+    ("nft-resync-2000x100", operation(8_610_000.0)),
+    ("nft-member-2000x100", operation(12_400.0)),
+    ("nft-policy-2000x100", operation(28_700.0)),
 ];
 
 /// The figure for a row, if there is one.

@@ -1,6 +1,6 @@
-//! Measurements of the engine beside the figures to beat. `cargo xtask bench` runs them.
+//! Measurements of the engine and of the Linux data plane beside the figures to beat. `cargo xtask bench` runs them.
 //!
-//! It owns the workloads and how they are measured. It must never know how the engine works inside.
+//! It owns the workloads and how they are measured. It must never know how what it measures works inside.
 //!
 //! Each row runs in a process of its own, so that its memory and CPU are its alone. The figures to beat are those of Felix (Go) on the same work on
 //! a two-core machine; user CPU includes making the data, in both. Absolute times swing from machine to machine: compare ratios.

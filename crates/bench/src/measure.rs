@@ -13,6 +13,10 @@ pub(crate) struct Measured {
     pub(crate) cpu: f64,
     /// Seconds by the clock.
     pub(crate) wall: f64,
+    /// Seconds that the same takes at the least: the kernel's part, or the cheapest ruleset; 0 where there is no such measure.
+    pub(crate) least: f64,
+    /// Seconds that Felix's way takes, where it was measured beside; else 0.
+    pub(crate) felix: f64,
     /// Bytes in use at the end, by the sizes asked for.
     pub(crate) heap: usize,
     /// The most bytes in use at a time.
@@ -21,8 +25,8 @@ pub(crate) struct Measured {
     pub(crate) allocations: f64,
     /// Deltas emitted.
     pub(crate) deltas: f64,
-    /// What is in the Plan.
-    pub(crate) plan: String,
+    /// What it was measured on, or what else there is to say.
+    pub(crate) note: String,
     /// Operations that `cpu`, `wall`, `allocations` and `deltas` are the mean of; 0 where they are of the whole.
     pub(crate) operations: u32,
 }
@@ -58,7 +62,9 @@ impl Meter {
             peak: ALLOCATOR.max_allocated(),
             allocations: (allocations() - self.allocations) as f64,
             deltas: deltas as f64,
-            plan: String::new(),
+            note: String::new(),
+            least: 0.0,
+            felix: 0.0,
             operations: 0,
         }
     }
@@ -77,4 +83,10 @@ impl Measured {
             ..self
         }
     }
+}
+
+/// The middle one, in seconds; 0 of none.
+pub(crate) fn median(times: &mut [Duration]) -> f64 {
+    times.sort_unstable();
+    times.get(times.len() / 2).map_or(0.0, Duration::as_secs_f64)
 }

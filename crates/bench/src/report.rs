@@ -22,6 +22,9 @@ pub(crate) fn line(name: &str, measured: &Measured, beat: Option<Beat>) -> Strin
     let ratio = |figure: f64, ours: f64| {
         if figure > 0.0 && ours > 0.0 { format!(" ({:.1}×)", figure / ours) } else { String::new() }
     };
+    if measured.cpu == 0.0 {
+        return of_clock(name, measured, &beat);
+    }
     let seconds = measured.cpu;
     let mut parts = vec![
         format!("{name:<26} cpu {}{}", time(seconds), ratio(beat.seconds, seconds)),
@@ -33,9 +36,23 @@ pub(crate) fn line(name: &str, measured: &Measured, beat: Option<Beat>) -> Strin
         parts.insert(3, format!("peak {}", size(measured.peak)));
     }
     parts.push(format!("deltas {}", count(measured.deltas)));
-    if !measured.plan.is_empty() {
-        parts.push(measured.plan.clone());
+    if !measured.note.is_empty() {
+        parts.push(measured.note.clone());
     }
+    parts.join("  ")
+}
+
+/// The line of a row that is measured by the clock, beside what takes the least.
+fn of_clock(name: &str, measured: &Measured, beat: &Beat) -> String {
+    let felix = if measured.felix > 0.0 { measured.felix } else { beat.seconds };
+    let mut parts = vec![format!("{name:<26} {}", time(measured.wall))];
+    if measured.least > 0.0 {
+        parts.push(format!("at the least {} ({:.2}×)", time(measured.least), measured.wall / measured.least));
+    }
+    if felix > 0.0 {
+        parts.push(format!("Felix {} ({:.1}×)", time(felix), felix / measured.wall));
+    }
+    parts.push(measured.note.clone());
     parts.join("  ")
 }
 

@@ -4,9 +4,12 @@ mod cluster;
 mod index;
 mod isolated;
 mod netset;
+mod nft;
+mod packet;
 mod selector;
 mod snapshot;
 mod steady;
+mod table;
 
 use crate::measure::{Measured, Meter};
 use margay_engine::{Engine, Scope};
@@ -53,6 +56,27 @@ pub(crate) const ROWS: &[Row] = &[
     row("index-namespace-100000", || index::namespace_update(100_000)),
     row("selector-parse", selector::parse),
     row("selector-match", selector::matches),
+    row("nft-resync-100x20", || nft::resync(nft::Scale(100, 20, 10))),
+    row("nft-resync-500x50", || nft::resync(nft::Scale(500, 50, 10))),
+    row("nft-resync-2000x100", || nft::resync(nft::Scale(2_000, 100, 10))),
+    row("nft-idle-100x20", || nft::idle(nft::Scale(100, 20, 10))),
+    row("nft-idle-500x50", || nft::idle(nft::Scale(500, 50, 10))),
+    row("nft-idle-2000x100", || nft::idle(nft::Scale(2_000, 100, 10))),
+    row("nft-member-100x20", || nft::one_member(nft::Scale(100, 20, 10))),
+    row("nft-member-500x50", || nft::one_member(nft::Scale(500, 50, 10))),
+    row("nft-member-2000x100", || nft::one_member(nft::Scale(2_000, 100, 10))),
+    row("nft-policy-100x20", || nft::one_policy(nft::Scale(100, 20, 10))),
+    row("nft-policy-500x50", || nft::one_policy(nft::Scale(500, 50, 10))),
+    row("nft-policy-2000x100", || nft::one_policy(nft::Scale(2_000, 100, 10))),
+    row("packet-elsewhere-10-established", || packet::elsewhere(10, packet::Of::Established)),
+    row("packet-elsewhere-1000-established", || packet::elsewhere(1_000, packet::Of::Established)),
+    row("packet-elsewhere-10000-established", || packet::elsewhere(10_000, packet::Of::Established)),
+    row("packet-elsewhere-10-new", || packet::elsewhere(10, packet::Of::New)),
+    row("packet-elsewhere-1000-new", || packet::elsewhere(1_000, packet::Of::New)),
+    row("packet-elsewhere-10000-new", || packet::elsewhere(10_000, packet::Of::New)),
+    row("packet-here-1", || packet::here(1)),
+    row("packet-here-10", || packet::here(10)),
+    row("packet-here-100", || packet::here(100)),
 ];
 
 /// An engine for the node that local endpoints are on.
@@ -73,7 +97,7 @@ fn whole(feed: impl Fn(&mut Engine) -> Vec<margay_api::Key>, delete: bool) -> Me
     }
     drop(local);
     let measured = meter.stop(deltas);
-    Measured { plan: told(engine.plan()), ..measured }
+    Measured { note: told(engine.plan()), ..measured }
 }
 
 /// What is in a Plan.
