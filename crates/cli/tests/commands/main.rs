@@ -8,6 +8,7 @@ mod explain;
 mod host;
 #[cfg(target_os = "linux")]
 mod lab;
+mod load;
 mod matrix;
 mod policies;
 mod properties;
