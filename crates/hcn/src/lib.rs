@@ -1,0 +1,32 @@
+//! The Host Networking Service (HNS) of Windows: its documents, versions, error codes, and the two doors to it.
+//!
+//! - [`Service`] is HNS as strings of JSON go in and out: V1 requests (`vmcompute.dll!HNSCall`) and V2 calls (`computenetwork.dll!Hcn…`).
+//!   Whatever speaks for HNS implements it: the DLLs on Windows, the emulator in process, the emulator over a socket.
+//! - [`Acl`] is an access control rule of an endpoint in the one form that both doors' spellings turn into.
+//! - [`Version`] and [`Feature`]: what a version of HNS can do.
+//! - [`ErrorCode`] and [`Failure`]: what HNS answers when it won't.
+//!
+//! Documents of the service are untrusted: unknown members are kept, missing ones and wrong types are a typed error for that object alone.
+//! Facts about HNS carry the strength of their source: \[SRC\] read in a public project's source, \[MS\] Microsoft's documentation, \[FIELD\] reported
+//! from a real system, \[INF\] inferred, \[UNK\] not established.
+//!
+//! This crate must never know what a policy is.
+//!
+//! ```
+//! use margay_hcn::{Feature, Version};
+//! let version: Version = "9.5".parse()?;
+//! assert!(version.has(Feature::AclAddressLists) && !version.has(Feature::SetPolicy));
+//! # Ok::<(), margay_hcn::VersionError>(())
+//! ```
+
+mod acl;
+mod error;
+mod guid;
+mod service;
+mod version;
+
+pub use acl::{Acl, AclRule, Action, Direction, RuleType};
+pub use error::{ErrorCode, Failure};
+pub use guid::{Guid, GuidError};
+pub use service::{Kind, Notification, NotificationKind, Service, Subscription};
+pub use version::{Feature, Version, VersionError};
