@@ -20,6 +20,7 @@
 //!     addresses: vec![address.into()],
 //!     gateways: vec![],
 //!     uplink: "eth0".into(),
+//!     switched: false,
 //! };
 //! let pod = |id: &str, node, address: [u8; 4]| Pod { id: id.into(), node, addresses: vec![address.into()] };
 //! let fabric = Fabric::build(&Topology {
@@ -44,6 +45,7 @@
 //! # Ok(())
 //! # }
 //! ```
+mod checksum;
 pub mod cluster;
 pub mod fabric;
 pub mod probe;

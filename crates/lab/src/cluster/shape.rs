@@ -88,6 +88,7 @@ impl Shape {
             addresses: own.into_iter().filter(|address| !on_bridge.contains(address)).collect(),
             gateways: on_bridge,
             uplink: info.map_or(UPLINK.into(), |info| info.uplink.to_string()),
+            switched: false,
         }
     }
 

@@ -9,6 +9,7 @@ use super::layout::{Numbers, layout, port_number, wire_interface};
 use super::namespace::{Namespace, on_own_thread};
 use super::object::Object;
 use super::station::Station;
+use super::switch::Switch;
 use super::topology::{Topology, Wiring, host_interface};
 use super::{BridgeFilter, Fabric, filter_bridged_packets};
 
@@ -16,7 +17,7 @@ use super::{BridgeFilter, Fabric, filter_bridged_packets};
 pub(super) fn standing(lab: &str) -> Result<Vec<String>> {
     let ours = |name: &String| {
         name.strip_prefix(lab).and_then(|rest| rest.strip_prefix('-')).is_some_and(|rest| {
-            rest == "wire" || rest == "external" || rest.starts_with("node-") || rest.starts_with("pod-")
+            ["wire", "external", "switch"].contains(&rest) || rest.starts_with("node-") || rest.starts_with("pod-")
         })
     };
     Ok(Namespace::named(lab)?.into_iter().filter(ours).collect())
@@ -53,7 +54,8 @@ fn attach_here(topology: &Topology, lab: &str) -> Result<Fabric> {
         Ok(Station { identity, namespace, number: 0, installed: Default::default() })
     };
     let all = |identities: Vec<Identity>| identities.into_iter().map(open).collect::<Result<Vec<Station>>>();
-    let (mut wire, mut external) = (open(Identity::Wire)?, open(Identity::External)?);
+    let (mut wire, mut external, mut switch) =
+        (open(Identity::Wire)?, open(Identity::External)?, open(Identity::Switch)?);
     let (mut nodes, mut pods) = (all(Identity::nodes(topology))?, all(Identity::pods(topology))?);
 
     // Numbers are read back from the indices of the interfaces that they gave.
@@ -81,6 +83,7 @@ fn attach_here(topology: &Topology, lab: &str) -> Result<Fabric> {
     let fill = |station: &mut Station, objects: std::collections::BTreeSet<Object>| station.installed = objects;
     fill(&mut wire, expected.wire);
     fill(&mut external, expected.external);
+    fill(&mut switch, expected.switch);
     nodes.iter_mut().zip(expected.nodes).for_each(|(station, objects)| fill(station, objects));
     pods.iter_mut().zip(expected.pods).for_each(|(station, objects)| fill(station, objects));
     let bridge_filter = match topology.wiring {
@@ -88,5 +91,8 @@ fn attach_here(topology: &Topology, lab: &str) -> Result<Fabric> {
         Wiring::Bridge => filter_bridged_packets(&nodes)?,
     };
     let (lab, topology) = (Some(lab.into()), topology.clone());
-    Ok(Fabric { lab, topology, wire, external, nodes, pods, bridge_filter })
+    let mut fabric =
+        Fabric { lab, topology, wire, external, switch, nodes, pods, bridge_filter, ports: Switch::default() };
+    fabric.connect_here()?;
+    Ok(fabric)
 }

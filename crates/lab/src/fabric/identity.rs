@@ -1,13 +1,14 @@
 //! Who lives in a namespace: what makes it the same one after an update, what it is called, how its kernel is set.
 
-use super::topology::{Topology, Wiring, stable_hash};
+use super::topology::{Node, Topology, Wiring, stable_hash};
 
 /// Two stations with equal identities are one and the same, whatever else changed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Identity {
     Wire,
     External,
-    Node { name: String, uplink: String, wiring: Wiring },
+    Switch,
+    Node { name: String, uplink: String, wiring: Wiring, switched: bool },
     Pod { id: String, node: Box<Identity> },
 }
 
@@ -21,7 +22,9 @@ impl Identity {
     pub(super) fn nodes(topology: &Topology) -> Vec<Identity> {
         let wiring = topology.wiring;
         let nodes = topology.nodes.iter();
-        nodes.map(|n| Identity::Node { name: n.name.clone(), uplink: n.uplink.clone(), wiring }).collect()
+        let node =
+            |n: &Node| Identity::Node { name: n.name.clone(), uplink: n.uplink.clone(), wiring, switched: n.switched };
+        nodes.map(node).collect()
     }
 
     pub(super) fn pods(topology: &Topology) -> Vec<Identity> {
@@ -36,6 +39,7 @@ impl Identity {
         match self {
             Identity::Wire => "wire".into(),
             Identity::External => "external".into(),
+            Identity::Switch => "switch".into(),
             Identity::Node { name, .. } => format!("node-{}", file_name(name)),
             Identity::Pod { id, .. } => format!("pod-{}", file_name(id)),
         }
@@ -49,7 +53,7 @@ impl Identity {
     /// Settings under `/proc/sys/net`. They come before any interface, which takes its own from `default`.
     pub(super) fn settings(&self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Identity::Wire => &[QUIET],
+            Identity::Wire | Identity::Switch => &[QUIET],
             // It owns every address, so a false source address looks like its own.
             Identity::External => &[QUIET, ANY_SOURCE, ANY_SOURCE_LATER, ("ipv4/conf/all/accept_local", "1")],
             Identity::Node { .. } => &[

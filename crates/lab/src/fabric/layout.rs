@@ -26,6 +26,7 @@ const GATEWAY_MAC: Mac = [0xee; 6];
 pub(super) struct Layout {
     pub(super) wire: BTreeSet<Object>,
     pub(super) external: BTreeSet<Object>,
+    pub(super) switch: BTreeSet<Object>,
     pub(super) nodes: Vec<BTreeSet<Object>>,
     pub(super) pods: Vec<BTreeSet<Object>>,
 }
@@ -46,6 +47,24 @@ pub(super) fn port_index(number: u32) -> u32 {
 /// The number whose interface has this index.
 pub(super) fn port_number(index: u32) -> Option<u32> {
     index.checked_sub(FIRST_PORT_INDEX)
+}
+
+/// A loose end of the wire between a node and a pod, in the switch's namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Node,
+    Pod,
+}
+
+/// The index of the switch's interface towards the pod of this number, or towards its node.
+pub(super) fn switch_index(side: Side, number: u32) -> u32 {
+    FIRST_PORT_INDEX + 2 * number + u32::from(side == Side::Pod)
+}
+
+/// The name of that interface.
+fn switch_interface(side: Side, pod: &str) -> String {
+    let letter = if side == Side::Node { 'n' } else { 'p' };
+    format!("s{letter}{:011x}", stable_hash(pod) >> 20)
 }
 
 /// The wire's interface towards a node.
@@ -148,14 +167,24 @@ fn lay_way_to_node(topology: &Topology, number: u32, node: &Node, pods: &[IpAddr
 fn lay_pod(topology: &Topology, numbers: &Numbers, index: usize, layout: &mut Layout) {
     let (pod, number) = (&topology.pods[index], numbers.pods[index]);
     let node = &topology.nodes[pod.node];
-    let (node_side, pod_side) = (&mut layout.nodes[pod.node], &mut layout.pods[index]);
+    let (switch, node_side, pod_side) = (&mut layout.switch, &mut layout.nodes[pod.node], &mut layout.pods[index]);
     let port = port_index(number);
     let pod_mac = mac(Role::Pod, number);
     let (bridge, port_mac, towards_pod) = match topology.wiring {
         Wiring::Routed => (None, GATEWAY_MAC, port),
         Wiring::Bridge => (Some(BRIDGE_INDEX), mac(Role::PodPort, number), BRIDGE_INDEX),
     };
-    let peer = Peer { place: Place::Pod(number), index: UPLINK_INDEX, name: "eth0".into(), mac: pod_mac };
+    let mut peer = Peer { place: Place::Pod(number), index: UPLINK_INDEX, name: "eth0".into(), mac: pod_mac };
+    if node.switched {
+        // The wire between node and pod is cut in two, with a port of the switch at each loose end.
+        let [to_node, to_pod] = [Side::Node, Side::Pod].map(|side| (switch_index(side, number), side));
+        let (index, name) = (to_pod.0, switch_interface(to_pod.1, &pod.id));
+        let mac_of = |side: Side| mac(if side == Side::Node { Role::SwitchToNode } else { Role::SwitchToPod }, number);
+        switch.insert(Object::Veth { index, name, mac: mac_of(Side::Pod), bridge: None, peer });
+        switch.insert(Object::Up { device: to_node.0 });
+        let name = switch_interface(Side::Node, &pod.id);
+        peer = Peer { place: Place::Switch, index: to_node.0, name, mac: mac_of(Side::Node) };
+    }
     node_side.insert(Object::Veth { index: port, name: host_interface(&pod.id), mac: port_mac, bridge, peer });
     if bridge.is_some() {
         node_side.insert(Object::Forwarding { port, mac: pod_mac });
@@ -230,6 +259,8 @@ enum Role {
     Uplink = 3,
     Pod = 4,
     PodPort = 5,
+    SwitchToNode = 6,
+    SwitchToPod = 7,
 }
 
 /// A locally administered Ethernet address, different for each role and number.
@@ -251,6 +282,7 @@ mod tests {
             addresses: vec![IpAddr::from([192, 0, 2, i as u8 + 1])],
             gateways: vec![],
             uplink: "eth0".into(),
+            switched: false,
         };
         let pod = |i: usize| {
             let [high, low] = (i as u16 + 1).to_be_bytes();

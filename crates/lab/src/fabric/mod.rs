@@ -22,15 +22,18 @@ mod namespace;
 mod object;
 mod rtnetlink;
 mod station;
+mod switch;
 mod topology;
 mod user;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::sync::Arc;
 
 pub use error::{Error, Result};
 pub use namespace::Namespace;
 pub(crate) use namespace::on_own_thread;
+pub use switch::{Filter, Switch, Toward};
 pub use topology::{Node, Pod, Topology, Wiring, host_interface};
 pub use user::{Privilege, enter_user_namespace};
 
@@ -59,7 +62,7 @@ pub enum BridgeFilter {
 ///
 /// ```no_run
 /// use margay_lab::fabric::{Fabric, Node, Pod, Topology, Wiring};
-/// let node = Node { name: "a".into(), addresses: vec!["192.0.2.1".parse()?], gateways: vec![], uplink: "eth0".into() };
+/// let node = Node { name: "a".into(), addresses: vec!["192.0.2.1".parse()?], gateways: vec![], uplink: "eth0".into(), switched: false };
 /// let pod = Pod { id: "default/web".into(), node: 0, addresses: vec!["10.0.0.1".parse()?] };
 /// let mut topology = Topology { wiring: Wiring::Routed, nodes: vec![node], pods: vec![pod] };
 /// let mut fabric = Fabric::build(&topology)?;
@@ -73,10 +76,13 @@ pub struct Fabric {
     topology: Topology,
     wire: Station,
     external: Station,
+    /// Where the loose ends of switched pods' wires are.
+    switch: Station,
     /// In the order of the topology, as are the pods.
     nodes: Vec<Station>,
     pods: Vec<Station>,
     bridge_filter: BridgeFilter,
+    ports: Switch,
 }
 
 impl Fabric {
@@ -106,11 +112,20 @@ impl Fabric {
         topology.validate()?;
         allow_open_files();
         let create = |identity| Station::create_here(identity, 0, lab.as_deref());
-        let (wire, external) =
-            on_own_thread(|| Ok::<_, Error>((create(Identity::Wire)?, create(Identity::External)?)))?;
-        let bridge_filter = BridgeFilter::NotBridged;
-        let empty = Topology::default();
-        let mut fabric = Fabric { lab, topology: empty, wire, external, nodes: vec![], pods: vec![], bridge_filter };
+        let [wire, external, switch] = on_own_thread(|| {
+            Ok::<_, Error>([create(Identity::Wire)?, create(Identity::External)?, create(Identity::Switch)?])
+        })?;
+        let mut fabric = Fabric {
+            lab,
+            topology: Topology::default(),
+            wire,
+            external,
+            switch,
+            nodes: vec![],
+            pods: vec![],
+            bridge_filter: BridgeFilter::NotBridged,
+            ports: Switch::default(),
+        };
         fabric.update(topology)?;
         Ok(fabric)
     }
@@ -124,9 +139,11 @@ impl Fabric {
     /// and can only be dropped.
     pub fn update(&mut self, topology: &Topology) -> Result<()> {
         topology.validate()?;
-        on_own_thread(|| self.update_here(topology))?;
-        self.topology = topology.clone();
-        Ok(())
+        on_own_thread(|| {
+            self.update_here(topology)?;
+            self.topology = topology.clone();
+            self.connect_here()
+        })
     }
 
     fn update_here(&mut self, topology: &Topology) -> Result<()> {
@@ -141,6 +158,7 @@ impl Fabric {
 
         self.wire.shrink_here(&wanted.wire)?;
         self.external.shrink_here(&wanted.external)?;
+        self.switch.shrink_here(&wanted.switch)?;
         let nodes = nodes.shrink_here(&wanted.nodes)?;
         let pods = pods.shrink_here(&wanted.pods)?;
         // What is not wanted any more loses its name first: a pod that moved is about to take it again.
@@ -157,10 +175,10 @@ impl Fabric {
         Ok(())
     }
 
-    /// Makes what is wanted in every namespace. A pod's interface is made from its node and a node's from the wire, so those
-    /// come first.
+    /// Makes what is wanted in every namespace. A pod's interface is made from its node, perhaps by way of the switch, and a node's from the wire, so
+    /// those come first.
     fn grow_here(&mut self, wanted: &Layout) -> Result<()> {
-        let descriptors: BTreeMap<Place, RawFd> = [&self.external]
+        let descriptors: BTreeMap<Place, RawFd> = [&self.external, &self.switch]
             .into_iter()
             .chain(&self.nodes)
             .chain(&self.pods)
@@ -170,12 +188,32 @@ impl Fabric {
         let nodes = self.nodes.iter_mut().zip(&wanted.nodes);
         let pods = self.pods.iter_mut().zip(&wanted.pods);
         let mut changed: Vec<&Station> = Vec::new();
-        for (station, wanted) in plan.into_iter().chain(nodes).chain(pods) {
+        let switch = [(&mut self.switch, &wanted.switch)];
+        for (station, wanted) in plan.into_iter().chain(nodes).chain(switch).chain(pods) {
             if station.grow_here(wanted, &descriptors)? {
                 changed.push(station);
             }
         }
         changed.into_iter().try_for_each(Station::await_ready_here)
+    }
+
+    /// Opens the ports of switched pods that have none, and closes those of pods that are gone. The calling thread moves into the switch's namespace.
+    fn connect_here(&mut self) -> Result<()> {
+        let switched = self.topology.pods.iter().zip(&self.pods);
+        let switched = switched.filter(|(pod, _)| self.topology.nodes[pod.node].switched);
+        let wanted: Vec<(u32, &str)> = switched.map(|(pod, station)| (station.number, pod.id.as_str())).collect();
+        self.switch.namespace.join()?;
+        self.ports.connect_here(&wanted, self.switch.namespace.label())
+    }
+
+    /// From now on, this decides over the frames of pods whose node is [`switched`](Node::switched).
+    pub fn set_filter(&mut self, filter: Arc<dyn Filter>) {
+        self.ports.set_filter(filter);
+    }
+
+    /// The switch of pods whose node is [`switched`](Node::switched).
+    pub fn switch(&self) -> &Switch {
+        &self.ports
     }
 
     /// What the fabric was last made into.
@@ -220,11 +258,12 @@ impl Fabric {
         self.bridge_filter
     }
 
-    /// Empties the connection tables of all nodes, so that the next packet of any connection counts as its first.
+    /// Empties the connection tables of all nodes and of the switch, so that the next packet of any connection counts as its first.
     ///
     /// # Errors
     /// [`Error::Netlink`] where the kernel has no conntrack netlink.
     pub fn flush_conntrack(&self) -> Result<()> {
+        self.ports.forget_connections();
         conntrack::flush(self.nodes.iter().map(|node| &node.namespace))
     }
 }

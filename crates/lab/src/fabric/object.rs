@@ -25,6 +25,7 @@ pub(super) type Mac = [u8; 6];
 pub(super) enum Place {
     Wire,
     External,
+    Switch,
     Node(u32),
     Pod(u32),
 }

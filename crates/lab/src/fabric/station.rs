@@ -48,6 +48,7 @@ impl Station {
         match self.identity {
             Identity::Wire => Place::Wire,
             Identity::External => Place::External,
+            Identity::Switch => Place::Switch,
             Identity::Node { .. } => Place::Node(self.number),
             Identity::Pod { .. } => Place::Pod(self.number),
         }

@@ -33,6 +33,8 @@ pub struct Node {
     pub gateways: Vec<IpAddr>,
     /// The name of the interface towards the other nodes, at most 15 bytes, for instance `eth0`.
     pub uplink: String,
+    /// Whether a virtual switch stands between the node and each of its pods: see [`Switch`](super::Switch).
+    pub switched: bool,
 }
 
 /// A pod with a network namespace of its own.
@@ -168,7 +170,13 @@ mod tests {
     use super::*;
 
     fn node(name: &str, address: &str) -> Node {
-        Node { name: name.into(), addresses: vec![address.parse().unwrap()], gateways: vec![], uplink: "eth0".into() }
+        Node {
+            name: name.into(),
+            addresses: vec![address.parse().unwrap()],
+            gateways: vec![],
+            uplink: "eth0".into(),
+            switched: false,
+        }
     }
 
     fn pod(id: &str, node: usize, address: &str) -> Pod {

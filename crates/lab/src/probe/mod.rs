@@ -21,7 +21,6 @@
 //! A probe has *arrived* when the far namespace has accepted it: routed to it and, at a node, past its `input` hook. A packet that
 //! did not is known to be dropped from the order of packets, not from a time-out: see the `settle` module.
 
-mod checksum;
 mod error;
 mod packet;
 mod rounds;
@@ -39,7 +38,7 @@ pub use error::{Error, Result};
 pub use packet::{Packet, tag_in};
 pub use transport::Transport;
 
-use crate::fabric::{Fabric, Namespace, on_own_thread};
+use crate::fabric::{Fabric, Namespace, Switch, on_own_thread};
 use settle::{Marker, Pinned};
 use sockets::{Purpose, Sockets};
 
@@ -162,6 +161,7 @@ impl Prober {
             sockets: &self.sockets,
             observers: wanted.into_iter().filter(|(_, purpose)| matches!(purpose, Purpose::Observe { .. })).collect(),
             marker,
+            switch: fabric.switch(),
             probes,
             shots,
             first_tag,
@@ -195,6 +195,7 @@ struct Volley<'a> {
     sockets: &'a Sockets,
     observers: Vec<(u64, Purpose)>,
     marker: &'a mut Marker,
+    switch: &'a Switch,
     probes: &'a [Probe],
     shots: Vec<Shot>,
     first_tag: u32,
@@ -215,6 +216,10 @@ impl Volley<'_> {
             }
         }
         self.marker.settle(pinned)?;
+        // What the switch sends on is under way again.
+        while self.switch.forward().map_err(|error| Error::Inconclusive(format!("the virtual switch: {error}")))? > 0 {
+            self.marker.settle(pinned)?;
+        }
         self.observe()
     }
 

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::checksum::{crc32c, internet, with_pseudo_header};
 use super::transport::{Transport, icmp, protocol};
+use crate::checksum::{crc32c, internet, with_pseudo_header};
 
 /// Stands before the tag wherever a packet has room for a payload.
 const MAGIC: [u8; 4] = *b"mgay";

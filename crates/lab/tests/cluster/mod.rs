@@ -14,6 +14,7 @@ pub(crate) fn cluster(wiring: Wiring, nodes: usize, pods: usize) -> Topology {
         addresses: two(format!("192.0.2.{}", i + 1), format!("2001:db8:1::{}", i + 1)),
         gateways: two(format!("10.0.255.{}", i + 1), format!("fd00:ff::{}", i + 1)),
         uplink: "eth0".into(),
+        switched: false,
     };
     Topology { wiring, nodes: (0..nodes).map(node).collect(), pods: (0..pods).map(|i| pod(i, i % nodes, i)).collect() }
 }

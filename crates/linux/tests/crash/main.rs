@@ -45,8 +45,13 @@ fn main() {
 
 fn topology() -> Topology {
     let pod = |id: &str, address: [u8; 4]| Pod { id: id.into(), node: 0, addresses: vec![address.into()] };
-    let node =
-        Node { name: NODE.into(), addresses: vec![[172, 18, 0, 1].into()], gateways: vec![], uplink: "eth0".into() };
+    let node = Node {
+        name: NODE.into(),
+        addresses: vec![[172, 18, 0, 1].into()],
+        gateways: vec![],
+        uplink: "eth0".into(),
+        switched: false,
+    };
     let pods = vec![pod("shop/attacker", ATTACKER), pod("shop/victim", VICTIM)];
     Topology { wiring: Wiring::Routed, nodes: vec![node], pods }
 }

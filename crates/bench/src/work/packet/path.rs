@@ -38,6 +38,7 @@ impl Path {
             addresses: vec![[172, 18, 0, 1].into()],
             gateways: vec![],
             uplink: "eth0".into(),
+            switched: false,
         };
         let pods = vec![pod("shop/sender", SENDER), pod(RECEIVER_ID, RECEIVER)];
         let fabric = Fabric::build(&Topology { wiring: Wiring::Routed, nodes: vec![node], pods });

@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 
 /// The Internet checksum (RFC 1071) of these bytes, as a big-endian number ready for a header.
-pub(super) fn internet(bytes: &[u8]) -> u16 {
+pub(crate) fn internet(bytes: &[u8]) -> u16 {
     finish(sum(0, bytes))
 }
 
 /// The same over the pseudo-header too that TCP, UDP and ICMPv6 include: both addresses, the length and the protocol.
-pub(super) fn with_pseudo_header(source: IpAddr, destination: IpAddr, protocol: u8, bytes: &[u8]) -> u16 {
+pub(crate) fn with_pseudo_header(source: IpAddr, destination: IpAddr, protocol: u8, bytes: &[u8]) -> u16 {
     let mut total = 0;
     for address in [source, destination] {
         total = match address {
@@ -36,7 +36,7 @@ fn finish(mut total: u64) -> u16 {
 }
 
 /// The CRC32c (Castagnoli, reflected) that SCTP carries (RFC 9260, appendix A), in the byte order of the header.
-pub(super) fn crc32c(bytes: &[u8]) -> [u8; 4] {
+pub(crate) fn crc32c(bytes: &[u8]) -> [u8; 4] {
     const POLYNOMIAL: u32 = 0x82f6_3b78;
     let remainder = bytes.iter().fold(u32::MAX, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (POLYNOMIAL & (crc & 1).wrapping_neg()))
