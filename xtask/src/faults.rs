@@ -60,6 +60,18 @@ fn line<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     text.lines().find_map(|line| line.strip_prefix(word)).map(str::trim)
 }
 
+/// Which patches no longer apply, and so seed nothing: the code that they change has become another.
+pub fn stale() -> Result<Vec<String>> {
+    let mut stale = Vec::new();
+    for fault in list(&[])? {
+        let check = Command::new("git").args(["apply", "--check"]).arg(&fault).current_dir(root()).output()?;
+        if !check.status.success() {
+            stale.push(format!("{}: does not apply: {}", stem(&fault), String::from_utf8_lossy(&check.stderr).trim()));
+        }
+    }
+    Ok(stale)
+}
+
 fn stem(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -164,3 +164,46 @@ fn a_pod_that_is_over_or_in_its_nodes_network_is_none() {
         "#]],
     );
 }
+
+#[test]
+fn a_namespace_label_that_does_not_decide_alone_is_weighed_again() {
+    let from = "selector: app == 'web', ingress: [{action: Allow, source: {selector: \
+                (pcns.team == 'x' && zone == 'a') || (pcns.team == 'z' && zone == 'b')}}]";
+    let web = namespace("red", "") + &pod("web", "10.0.0.1", "app: web") + &policy("GlobalNetworkPolicy", "p", from);
+    let blue =
+        pod_of("blue", "a", "node-2", "10.0.0.2", "zone: a") + &pod_of("blue", "b", "node-2", "10.0.0.3", "zone: b");
+    check(
+        &[Put(&(web + &blue + &namespace("blue", "team: x"))), Put(&namespace("blue", "team: z"))],
+        &expect![[r#"
+        1.
+           set + [pcns.team == "x" && zone == "a" || pcns.team == "z" && zone == "b"] nets {}
+           set + [pcns.team == "x" && zone == "a" || pcns.team == "z" && zone == "b"] {10.0.0.2}
+           policy + GlobalNetworkPolicy p of 1 in, 0 out
+           stack + <in: default(p) Deny; out: ; Allow>
+           endpoint + Pod red/web [10.0.0.1] <in: default(p) Deny; out: ; Allow>
+        2.
+           set [pcns.team == "x" && zone == "a" || pcns.team == "z" && zone == "b"] + {10.0.0.3}
+           set [pcns.team == "x" && zone == "a" || pcns.team == "z" && zone == "b"] - {10.0.0.2}
+    "#]],
+    );
+}
+
+#[test]
+fn a_pod_is_let_through_while_its_namespace_exists() {
+    check(
+        &[Put(&pod("a", "10.0.0.1", "")), Put(&namespace("red", "")), Gone(Kind::Namespace, "", "red")],
+        &expect![[r#"
+            1.
+               stack + <in: ; out: ; Deny>
+               endpoint + Pod red/a [10.0.0.1] <in: ; out: ; Deny>
+            2.
+               stack + <in: ; out: ; Allow>
+               endpoint + Pod red/a [10.0.0.1] <in: ; out: ; Allow>
+               stack -
+            3.
+               stack + <in: ; out: ; Deny>
+               endpoint + Pod red/a [10.0.0.1] <in: ; out: ; Deny>
+               stack -
+        "#]],
+    );
+}
