@@ -2,7 +2,7 @@
 
 use crate::{Driver, Event, Object, Retry};
 use margay_policy::{Changes, Delta, Key, Plan};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// The first wait after a failure; it doubles with each further one.
@@ -22,6 +22,8 @@ pub struct Reconciler<D> {
     all_in_force: Option<u64>,
     /// The same for one endpoint.
     in_force: BTreeMap<Key, u64>,
+    /// What was found to differ from the Plan, and is to be mended.
+    drifted: BTreeSet<Object>,
     next_look: Instant,
     started: bool,
     metrics: Metrics,
@@ -56,6 +58,7 @@ impl<D: Driver> Reconciler<D> {
             failing: BTreeMap::new(),
             all_in_force: None,
             in_force: BTreeMap::new(),
+            drifted: BTreeSet::new(),
             next_look: now + LOOK_EVERY,
             started: false,
             metrics: Metrics::default(),
@@ -75,7 +78,7 @@ impl<D: Driver> Reconciler<D> {
         } else if !changes.is_empty() {
             self.driver.submit(plan, changes);
         }
-        let events = self.take(now);
+        let events = self.mend(plan, now);
         for delta in &changes.deltas {
             if let Delta::EndpointRemoved(_, endpoint) = delta {
                 self.in_force.remove(&endpoint.key);
@@ -93,25 +96,24 @@ impl<D: Driver> Reconciler<D> {
             self.metrics.retries += 1;
             self.driver.resync(plan, Some(&object));
         }
-        if self.started && self.next_look <= now { self.look(plan, now) } else { self.take(now) }
+        if self.started && self.next_look <= now { self.look(plan, now) } else { self.mend(plan, now) }
     }
 
     /// Compares what is really there with the Plan now, and mends what differs: on a notification that something foreign changed it.
     pub fn look(&mut self, plan: &Plan, now: Instant) -> Vec<Event> {
         self.next_look = now + LOOK_EVERY;
         self.driver.observe(plan);
+        self.mend(plan, now)
+    }
+
+    /// Takes in what happened, and mends what was found to differ, whenever a driver that looks on a thread of its own comes to say so.
+    fn mend(&mut self, plan: &Plan, now: Instant) -> Vec<Event> {
         let mut events = self.take(now);
-        let drifted: Vec<Object> = events
-            .iter()
-            .filter_map(|event| match event {
-                Event::Drift { object, .. } => Some(object.clone()),
-                _ => None,
-            })
-            .collect();
-        for object in drifted {
-            self.driver.resync(plan, Some(&object));
+        let drifted = std::mem::take(&mut self.drifted);
+        if !drifted.is_empty() {
+            drifted.iter().for_each(|object| self.driver.resync(plan, Some(object)));
+            events.extend(self.take(now));
         }
-        events.extend(self.take(now));
         events
     }
 
@@ -134,7 +136,10 @@ impl<D: Driver> Reconciler<D> {
                     failure.wait = LONGEST_WAIT.min(failure.wait * 2);
                     failure.again = (*retry == Retry::Backoff).then_some(now + failure.wait);
                 }
-                Event::Drift { .. } => self.metrics.drifted += 1,
+                Event::Drift { object, .. } => {
+                    self.metrics.drifted += 1;
+                    self.drifted.insert(object.clone());
+                }
                 Event::Unsupported { .. } => {}
             }
         }

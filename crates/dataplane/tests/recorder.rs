@@ -138,3 +138,16 @@ fn drift_is_found_when_it_is_time_to_look_and_mended() {
     assert!(matches!(events.last(), Some(Event::Applied { object: Programmed::All, .. })), "{events:?}");
     assert_eq!(reconciler.metrics().drifted, 1);
 }
+
+#[test]
+fn drift_that_a_driver_says_at_any_time_is_mended() {
+    let (plan, changes, _) = two_pods();
+    let now = Instant::now();
+    let mut reconciler = Reconciler::new(Recorder::default(), now);
+    reconciler.submit(&plan, &changes, now);
+    assert!(reconciler.driver().state().tamper());
+    reconciler.driver().observe(&plan);
+    let events = reconciler.poll(&plan, now);
+    assert!(matches!(events.last(), Some(Event::Applied { object: Programmed::All, .. })), "{events:?}");
+    assert!(reconciler.poll(&plan, now).is_empty(), "it is mended once");
+}
