@@ -153,7 +153,9 @@ impl<S: Source, D: Driver> Agent<S, D> {
         let policies = plan.policies.iter().filter(|(_, policy)| policy.enforced).count();
         info!("node {node}: the source is read: {} endpoints, {policies} policies", plan.endpoints.iter().count());
         if !plan.nodes.contains_key(node) {
-            warn!("there is no Node {node} in the source: is the name right? Nothing is known of the node's own addresses");
+            warn!(
+                "there is no Node {node} in the source: is the name right? Nothing is known of the node's own addresses"
+            );
         }
     }
 
@@ -162,7 +164,8 @@ impl<S: Source, D: Driver> Agent<S, D> {
         if failing.contains(&&Object::All) {
             return 0;
         }
-        let fails = |key: &Key| failing.iter().any(|object| matches!(object, Object::Endpoint(failed) if failed == key));
+        let fails =
+            |key: &Key| failing.iter().any(|object| matches!(object, Object::Endpoint(failed) if failed == key));
         let keys = self.engine.plan().endpoints.iter().map(|(_, endpoint)| &endpoint.key);
         keys.filter(|key| self.reconciler.in_force(key).is_none() && !fails(key)).count()
     }
