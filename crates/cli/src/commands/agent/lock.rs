@@ -53,8 +53,8 @@ mod tests {
         let first = take().unwrap_or_else(|error| panic!("{error}"));
         let refused = take().err().map(|error| error.to_string()).unwrap_or_default();
         assert!(refused.starts_with("another agent") && refused.contains("already"), "{refused}");
-        let told = refused.contains(&format!("(process {})", std::process::id()));
-        assert_eq!(told, cfg!(unix), "{refused}");
+        let process = format!("(process {})", std::process::id());
+        assert!(refused.contains(&process) || cfg!(windows), "Windows may not tell: {refused}");
         drop(first);
         assert!(take().is_ok());
     }

@@ -22,6 +22,8 @@ const NAME: &str = "margay";
 const HNS: &str = "hns";
 /// How long `uninstall` waits for the service to stop.
 const STOPPING: Duration = Duration::from_secs(30);
+/// `ERROR_ACCESS_DENIED`.
+const ACCESS_DENIED: i32 = 5;
 /// `ERROR_FAILED_SERVICE_CONTROLLER_CONNECT`: the process was not started by the service manager.
 const NOT_A_SERVICE: i32 = 1063;
 /// `ERROR_SERVICE_DOES_NOT_EXIST`.
@@ -48,12 +50,16 @@ pub(super) fn run(command: Command, args: &Args, streams: &mut Streams<'_>) -> R
 }
 
 fn failed(doing: &str, error: &Error) -> Failure {
-    // Windows' own words are behind the crate's.
-    let why = match error {
+    let rights = if is(error, ACCESS_DENIED) { ": it takes an administrator" } else { "" };
+    Failure::usage(format!("the service {NAME} can't be {doing}: {}{rights}", cause(error)))
+}
+
+/// Windows' own words are behind the crate's.
+fn cause(error: &Error) -> String {
+    match error {
         Error::Winapi(error) => error.to_string(),
         error => error.to_string(),
-    };
-    Failure::usage(format!("the service {NAME} can't be {doing}: {why} (it takes an administrator)"))
+    }
 }
 
 fn is(error: &Error, code: i32) -> bool {
@@ -76,8 +82,15 @@ fn install(args: &Args, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
         Err(error) => return Err(failed(error)),
     };
     service.set_description("Network policy of this node's pods, by the Host Networking Service").map_err(failed)?;
-    recover(&service).map_err(failed)?;
     writeln!(streams.stdout, "The service {NAME} is installed; it starts with Windows.")?;
+    if let Err(error) = recover(&service) {
+        let why = cause(&error);
+        writeln!(
+            streams.stderr,
+            "note: not after every failure will it be started again, since that can't be set: {why}"
+        )?;
+        return Ok(Exit::Findings);
+    }
     streams.hint("Next: `sc start margay` starts it now; `margay agent --service uninstall` removes it.")?;
     Ok(Exit::Fine)
 }
