@@ -13,6 +13,7 @@ pub const TARGET: &str = "x86_64-pc-windows-gnu";
 const PACKAGES: [&str; 3] = ["gcc-mingw-w64-x86-64", "wine64", "wine"];
 const LINKER: &str = "x86_64-w64-mingw32-gcc";
 const WINE: &str = "/usr/lib/wine/wine64";
+const SERVER: &str = "/usr/lib/wine/wineserver64";
 /// The variable that tells tests that what they need under Wine is there, and is of now.
 const READY: &str = "MARGAY_WINE";
 
@@ -101,14 +102,27 @@ fn make_prefix() -> Result<()> {
         return Ok(());
     }
     if prefix.exists() {
+        // What still runs in it would write into it.
+        end_all(&prefix)?;
         fs::remove_dir_all(&prefix).with_context(|| format!("cannot remove {}", prefix.display()))?;
     }
-    step("wineboot", wine().args(["wineboot", "-i"]).stdout(Stdio::null()).stderr(Stdio::null()))?;
+    step("wineboot", wine().args(["wineboot", "-i"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()))?;
+    // The Windows that was set up was booted on the way: a clean start is better than two service managers.
+    end_all(&prefix)?;
     let shim = prefix.join("drive_c/windows/system32/bcryptprimitives.dll");
     let mut compile = Command::new(LINKER);
     compile.args(["-O2", "-shared", "-s", "-o"]).arg(shim).arg(shim_source()).arg("-ladvapi32");
     step("bcryptprimitives.dll", &mut compile)?;
     fs::write(prefix.join("ready"), wanted)?;
+    Ok(())
+}
+
+/// Ends what runs in a prefix.
+fn end_all(prefix: &Path) -> Result<()> {
+    for what in ["-k", "-w"] {
+        let mut server = Command::new(SERVER);
+        server.arg(what).env("WINEPREFIX", prefix).output().with_context(|| format!("cannot run {SERVER}"))?;
+    }
     Ok(())
 }
 
