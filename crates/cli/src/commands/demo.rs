@@ -184,6 +184,12 @@ fn words_of(world: &World, finding: &Finding) -> (String, Option<String>, String
                 "Nothing that is there now is such a peer, so the rule lets nothing through: compare its labels with the pods'.".into(),
             )
         }
+        Finding::WindowsHost { host } => (
+            format!("{host} is on a Windows node"),
+            world.place(host),
+            "Windows has no rules for a node's own interfaces, so its policies are not enforced there: use the Windows firewall."
+                .into(),
+        ),
         Finding::DnsCutOff { pod, by } => {
             let by_names = words::list(by.iter().map(ToString::to_string), "and");
             (
