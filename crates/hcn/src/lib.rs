@@ -20,6 +20,7 @@
 //! ```
 
 mod acl;
+mod client;
 pub mod document;
 mod endpoint;
 mod envelope;
@@ -35,6 +36,7 @@ pub mod v2;
 mod version;
 
 pub use acl::{Acl, AclError, AclRule, AclUnreadable, Action, Direction, RuleType};
+pub use client::{Call, Error, Hns, Latency, Listing, Measured, Operation, Options};
 pub use document::{DocumentError, Members};
 pub use endpoint::{Endpoint, EndpointState};
 pub use envelope::{Envelope, ErrorRecord};

@@ -27,6 +27,12 @@ pub enum PolicyError {
     /// The ACL can't be expressed.
     #[error(transparent)]
     Acl(#[from] AclError),
+    /// It is no ACL where only ACLs belong.
+    #[error("a policy of type {kind:?} is no ACL")]
+    NoAcl {
+        /// Its type.
+        kind: String,
+    },
     /// The policy was read through the other door, and is not of a kind that is known in both spellings.
     #[error(
         "a policy of type {kind:?} was read through the {door} and can't be written through the other: read it again"
