@@ -20,13 +20,31 @@
 //! ```
 
 mod acl;
+mod client;
+pub mod document;
+mod endpoint;
+mod envelope;
 mod error;
 mod guid;
+mod mac;
+mod network;
+mod policy;
 mod service;
+pub mod setting;
+pub mod v1;
+pub mod v2;
 mod version;
 
-pub use acl::{Acl, AclRule, Action, Direction, RuleType};
+pub use acl::{Acl, AclError, AclRule, AclUnreadable, Action, Direction, RuleType};
+pub use client::{Call, Error, Hns, Latency, Listing, Measured, Operation, Options};
+pub use document::{DocumentError, Members};
+pub use endpoint::{Endpoint, EndpointState};
+pub use envelope::{Envelope, ErrorRecord};
 pub use error::{ErrorCode, Failure};
 pub use guid::{Guid, GuidError};
+pub use mac::{Mac, MacError};
+pub use network::{Network, NetworkMode, Subnet};
+pub use policy::{Policy, PolicyError, RawPolicy};
 pub use service::{Kind, Notification, NotificationKind, Service, Subscription};
-pub use version::{Feature, Version, VersionError};
+pub use setting::Setting;
+pub use version::{Door, Feature, Version, VersionError};
