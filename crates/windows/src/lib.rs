@@ -1,0 +1,3 @@
+//! A Plan as HNS ACLs.
+pub mod driver;
+pub mod lower;
