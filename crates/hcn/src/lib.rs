@@ -21,6 +21,8 @@
 
 mod acl;
 mod client;
+#[cfg(windows)]
+mod dll;
 pub mod document;
 mod endpoint;
 mod envelope;
@@ -37,6 +39,8 @@ mod version;
 
 pub use acl::{Acl, AclError, AclRule, AclUnreadable, Action, Direction, RuleType};
 pub use client::{Call, Error, Hns, Latency, Listing, Measured, Operation, Options};
+#[cfg(windows)]
+pub use dll::Dll;
 pub use document::{DocumentError, Members};
 pub use endpoint::{Endpoint, EndpointState};
 pub use envelope::{Envelope, ErrorRecord};
