@@ -362,7 +362,7 @@ fn what_can_be_read_though_we_write_it_otherwise() {
 }
 
 #[test]
-fn two_spellings_of_one_member_in_v1() {
+fn members_of_v1_alone() {
     let read = |changes: Value| {
         let mut policy =
             json!({ "Type": "ACL", "Action": "Allow", "Direction": "In", "RuleType": "Switch", "Priority": 200 });
@@ -385,6 +385,9 @@ fn two_spellings_of_one_member_in_v1() {
         (json!({ "Protocol": 6, "Protocols": "17" }), Err("Protocols".to_string())),
         (json!({ "Protocol": 0 }), Err("Protocol".to_string())),
         (json!({ "InternalPort": 80 }), Err("InternalPort".to_string())),
+        (json!({ "Scope": 1 }), Err("Scope".to_string())),
+        (json!({ "ServiceName": "http.sys" }), Err("ServiceName".to_string())),
+        (json!({ "IcmpType": 0 }), Err("IcmpType".to_string())),
     ] {
         assert_eq!(read(changes.clone()), expected, "{changes}");
     }

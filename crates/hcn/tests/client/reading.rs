@@ -85,6 +85,21 @@ fn v2_lists_ids_then_asks_for_each() {
 }
 
 #[test]
+fn an_hns_that_filters_no_states_leaves_them_open() {
+    let fake = Fake::new("9.2", |line, query| match line {
+        "enumerate endpoint" if filter(query).is_none() => Ok(json!([ENDPOINT])),
+        "enumerate endpoint" => refused(ErrorCode::INVALID_PARAMETER),
+        _ => Ok(document(V2_ENDPOINT)),
+    });
+    let hns = open(&fake);
+    let endpoints = hns.endpoints().unwrap();
+    assert_eq!((endpoints.objects.len(), endpoints.objects[0].state, endpoints.failures.len()), (1, None, 0));
+    let asked = fake.asked();
+    hns.endpoint(id(ENDPOINT)).unwrap();
+    assert_eq!((asked.len(), fake.asked().len()), (4, 1), "for one endpoint the states are not asked for");
+}
+
+#[test]
 fn a_network_that_v2_has_no_words_for_is_read_through_v1() {
     let fake = Fake::new("15.4", |line, _| match line {
         "enumerate network" => Ok(json!([NETWORK, OTHER])),
