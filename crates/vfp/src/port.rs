@@ -1,6 +1,7 @@
 //! A port of the virtual switch: rules, flows, fragments, counters.
 
 use crate::acl::{Decision, Rules, Verdict, Why};
+use crate::balance::Balanced;
 use crate::flow::{Flow, FlowKey, FlowTable, TTL};
 use crate::knobs::{AclChange, Knobs, State};
 use crate::packet::Fragment;
@@ -36,6 +37,8 @@ pub(crate) struct Port {
     pub(crate) generation: u64,
     pub(crate) flows: FlowTable,
     fragments: FxHashMap<FragmentKey, (Verdict, Duration)>,
+    /// Connections to services.
+    pub(crate) balanced: Balanced,
     pub(crate) counters: PortCounters,
     /// How often each rule decided.
     pub(crate) hits: Vec<u64>,
@@ -47,8 +50,16 @@ type FragmentKey = (Direction, Protocol, IpAddr, IpAddr, u32);
 impl Port {
     pub(crate) fn new(rules: Arc<Rules>, knobs: Knobs) -> Self {
         let hits = vec![0; rules.rules().len()];
-        let (flows, fragments) = (FlowTable::default(), FxHashMap::default());
-        Self { rules, generation: 1, flows, fragments, counters: PortCounters::default(), hits, knobs }
+        Self {
+            rules,
+            generation: 1,
+            flows: FlowTable::default(),
+            fragments: FxHashMap::default(),
+            balanced: Balanced::default(),
+            counters: PortCounters::default(),
+            hits,
+            knobs,
+        }
     }
 
     /// Takes new rules. Gives how many flows were forgotten.

@@ -8,9 +8,10 @@ use crate::object::{Network, NetworkKind, Owner, Policy, State};
 use margay_hcn::{ErrorCode, Feature, Guid, Kind, NotificationKind};
 use margay_net::Prefix;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
-/// The longest chain of sets in sets.
-const DEEPEST: usize = 16;
+/// The most members that all sets of a network have together. A limit of HNS there is, but its number is \[UNK\]; this one is the emulator's own.
+const MOST_MEMBERS: usize = 1 << 20;
 
 impl State {
     /// Makes a network.
@@ -81,42 +82,65 @@ impl State {
         Ok(())
     }
 
-    /// The named sets that policies make.
+    /// The named sets that policies make. A set of sets has the members of all of them, which must be sets of addresses and there \[SRC: NPM's fake
+    /// of HNS\].
     fn sets_of(&self, policies: &[Policy]) -> Answer<Sets> {
-        let nested = match self.knobs().nested_sets {
+        let (plain, nested): (Vec<_>, Vec<_>) = policies
+            .iter()
+            .filter(|policy| policy.kind == "SetPolicy")
+            .partition(|policy| policy.text("PolicyType") != Some("NESTEDIPSET"));
+        let has_nested = match self.knobs().nested_sets {
             NestedSets::ByTable => self.version().has(Feature::NestedIpSet),
             NestedSets::AsSets => true,
         };
-        let sets: Vec<&Policy> = policies.iter().filter(|policy| policy.kind == "SetPolicy").collect();
-        let mut named = Sets::new();
-        for set in &sets {
-            let id = set.text("Id").ok_or_else(|| Refusal::policy("SetPolicy: no Id"))?;
-            named.insert(id.to_owned(), members(&sets, set, nested, DEEPEST)?);
+        if !nested.is_empty() && !has_nested {
+            return Err(Refusal::policy("SetPolicy: this HNS has no sets of sets"));
         }
-        Ok(named)
+        let sets: Sets = plain.into_iter().map(|set| Ok((id(set)?, addresses(set)?))).collect::<Answer<_>>()?;
+        let mut all = sets.clone();
+        let mut members = all.values().map(Vec::len).sum::<usize>();
+        for set in nested {
+            let joined = joined(&sets, set)?;
+            members += joined.len();
+            if members > MOST_MEMBERS {
+                return Err(Refusal::new(
+                    ErrorCode::BUFFER_OVERFLOW,
+                    format!("the sets have more than {MOST_MEMBERS} members"),
+                ));
+            }
+            all.insert(id(set)?, joined);
+        }
+        Ok(all)
     }
 }
 
-/// The addresses of a set; of a set of sets, those of all its members, which must be there \[SRC: NPM's fake of HNS\].
-fn members(sets: &[&Policy], set: &Policy, nested: bool, deepest: usize) -> Answer<Vec<Prefix>> {
-    let values = set.text("Values").unwrap_or_default().split(',').filter(|value| !value.is_empty());
-    match set.text("PolicyType") {
-        Some("IPSET") => {
-            let address =
-                |value: &str| value.parse().map_err(|_| Refusal::policy(format!("SetPolicy: {value:?} is no address")));
-            values.map(address).collect()
-        }
-        Some("NESTEDIPSET") if nested && deepest > 0 => {
-            let mut all = Vec::new();
-            for value in values {
-                let member = sets.iter().find(|set| set.text("Id") == Some(value));
-                let member = member.ok_or_else(|| Refusal::policy(format!("SetPolicy: there is no set {value:?}")))?;
-                all.extend(members(sets, member, nested, deepest - 1)?);
-            }
-            Ok(all)
-        }
-        other => Err(Refusal::policy(format!("SetPolicy: PolicyType {other:?}"))),
+fn id(set: &Policy) -> Answer<String> {
+    set.text("Id").map(str::to_owned).ok_or_else(|| Refusal::policy("SetPolicy: no Id"))
+}
+
+/// What a set lists.
+fn values(set: &Policy) -> impl Iterator<Item = &str> {
+    set.text("Values").unwrap_or_default().split(',').filter(|value| !value.is_empty())
+}
+
+fn addresses(set: &Policy) -> Answer<Vec<Prefix>> {
+    if set.text("PolicyType") != Some("IPSET") {
+        return Err(Refusal::policy(format!("SetPolicy: PolicyType {:?}", set.text("PolicyType"))));
     }
+    let address =
+        |value: &str| value.parse().map_err(|_| Refusal::policy(format!("SetPolicy: {value:?} is no address")));
+    values(set).map(address).collect()
+}
+
+/// The members of all sets that a set of sets lists.
+fn joined(sets: &Sets, set: &Policy) -> Answer<Vec<Prefix>> {
+    let names: BTreeSet<&str> = values(set).collect();
+    let mut joined = BTreeSet::new();
+    for name in names {
+        let members = sets.get(name).ok_or_else(|| Refusal::policy(format!("SetPolicy: there is no set {name:?}")))?;
+        joined.extend(members);
+    }
+    Ok(joined.into_iter().collect())
 }
 
 /// Adds, replaces and removes sets. An Update of a set that is not there is silently ignored \[SRC\].
