@@ -54,7 +54,7 @@ pub(super) fn converge(
     let target = target(desired, &found, version);
     loop {
         let removes = remove_foreign && found.intruders().next().is_some();
-        let call = writes(&found.ours, &target, whole || removes).into_iter().next();
+        let call = writes(&found.ours, &target, found.beside, whole || removes).into_iter().next();
         let Some(call) = call.or_else(|| removes.then(|| Write::Replace(target.clone()))) else { break };
         write(hns, id, &found, call, removes)?;
         count += 1;

@@ -51,19 +51,19 @@ pub(super) enum Missing {
 }
 
 impl Directory {
-    /// The endpoints that have any of these addresses, by a list that was asked for after `since` where an address is not in the one at hand.
+    /// The endpoints that have any of these addresses, by a list that was asked for after `since` where none is in the one at hand.
     ///
     /// The list is V1's, one call for all of it, whatever the version \[SRC\]: asking V2 for each would take as many calls as there are endpoints.
     pub(super) fn find(&self, v1: &Hns, addresses: &[IpAddr], since: Instant) -> Result<Vec<Guid>, Missing> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = addresses.iter().all(|address| state.by_address.contains_key(address));
+        let known = addresses.iter().any(|address| state.by_address.contains_key(address));
         if !known && state.asked.is_none_or(|asked| asked < since) {
             *state = State::read(v1)?;
         }
         let mut ids = Vec::new();
         for address in addresses {
-            let places = state.by_address.get(address).ok_or(Missing::Endpoint(*address))?;
-            for place in places {
+            // One that no endpoint has is of a family that this HNS lacks: it sends and receives nothing.
+            for place in state.by_address.get(address).into_iter().flatten() {
                 let mode = place.network.and_then(|network| state.networks.get(&network));
                 match mode.filter(|mode| !mode.enforces_switch_acls()) {
                     Some(mode) => return Err(Missing::Network { address: *address, mode: mode.clone() }),
@@ -73,7 +73,10 @@ impl Directory {
         }
         ids.sort_unstable();
         ids.dedup();
-        Ok(ids)
+        match addresses.first().filter(|_| ids.is_empty()) {
+            Some(address) => Err(Missing::Endpoint(*address)),
+            None => Ok(ids),
+        }
     }
 
     /// What is known holds no more: HNS told of a change, or an endpoint was not there.

@@ -12,6 +12,8 @@ pub(super) struct Found {
     pub(super) ours: Vec<Acl>,
     /// ACLs of others, which we keep.
     pub(super) foreign: Vec<Policy>,
+    /// How many policies there are beside ours, of whatever type.
+    pub(super) beside: usize,
 }
 
 impl Found {
@@ -20,7 +22,8 @@ impl Found {
             endpoint.acls().partition(|policy| policy.acl().is_some_and(|acl| is_ours(acl, version)));
         let mut ours: Vec<Acl> = ours.into_iter().filter_map(Policy::acl).cloned().collect();
         sort(&mut ours);
-        Self { ours, foreign: foreign.into_iter().cloned().collect() }
+        let beside = endpoint.policies.len() - ours.len();
+        Self { ours, foreign: foreign.into_iter().cloned().collect(), beside }
     }
 
     /// ACLs of others that are asked before our last ones, so that what is in force is not what we mean; those that can't be read too, for nobody knows.

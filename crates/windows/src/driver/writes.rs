@@ -16,19 +16,19 @@ pub enum Write {
     Remove(Vec<Acl>),
 }
 
-/// The calls that lead from one list to the other, in order; none where they are equal. A list that one call may hold, or where `whole` says that
-/// there is no other way (V1), is replaced at once.
+/// The calls that lead from one list to the other, in order; none where they are equal. A list that one call may hold, with so many policies `beside` that it
+/// takes along, is replaced at once, and any list where `whole` says that there is no other way (V1).
 ///
 /// Else what is new is added, blocks before allows: so long as an allow of the new list is missing, or an old rule is still there, the first rule that
 /// matches a packet is either one before which the new list has nothing, or one before which the old list has nothing. Then what is old is removed, allows
 /// before blocks, by the same reasoning.
-pub fn writes(present: &[Acl], desired: &[Acl], whole: bool) -> Vec<Write> {
+pub fn writes(present: &[Acl], desired: &[Acl], beside: usize, whole: bool) -> Vec<Write> {
     let come: Vec<&Acl> = desired.iter().filter(|acl| !present.contains(acl)).collect();
     let go: Vec<&Acl> = present.iter().filter(|acl| !desired.contains(acl)).collect();
     if come.is_empty() && go.is_empty() {
         return Vec::new();
     }
-    if whole || desired.len() <= BATCH {
+    if whole || desired.len() + beside <= BATCH {
         return vec![Write::Replace(desired.to_vec())];
     }
     let last = |acl: &Acl| acl.rule.local_addresses.is_empty() && acl.rule.remote_addresses.is_empty();
@@ -86,9 +86,9 @@ mod tests {
             let version = Version::new(9, 5);
             let old = number(&old, &[], version);
             let new = number(&new, &old, version);
-            let calls = writes(&old, &new, whole);
+            let calls = writes(&old, &new, 3, whole);
             let sized = calls.iter().all(|call| match call {
-                Write::Replace(list) => whole || list.len() <= BATCH,
+                Write::Replace(list) => whole || list.len() + 3 <= BATCH,
                 Write::Add(list) | Write::Remove(list) => !whole && (1..=BATCH).contains(&list.len()),
             });
             prop_assert!(sized);
