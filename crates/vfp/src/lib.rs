@@ -7,6 +7,7 @@ mod config;
 mod count;
 mod document;
 mod door;
+mod dump;
 mod emulator;
 mod fault;
 mod flow;
@@ -20,6 +21,7 @@ mod packet;
 mod path;
 mod port;
 mod setup;
+mod vfpctrl;
 
 pub use acl::{Action, Decision, GroupName, LayerName, Rules, Verdict, VfpRule, Why};
 pub use clock::Clock;

@@ -216,6 +216,19 @@ impl Group {
     }
 }
 
+impl Group {
+    /// The rules of a family, by their numbers, in the order they are asked.
+    pub(crate) fn numbers(&self, family: Family) -> Vec<u32> {
+        let mut numbers: Vec<u32> = match family {
+            Family::V4 => self.v4.iter().flatten().map(|rule| rule.number).collect(),
+            Family::V6 => self.v6.iter().flatten().map(|rule| rule.number).collect(),
+        };
+        // A rule of several protocols stands there once for each.
+        numbers.dedup();
+        numbers
+    }
+}
+
 /// Tiers in the order they are asked, each with its rules in theirs.
 pub(crate) type Tiers<B> = Box<[Box<[Rule<B>]>]>;
 

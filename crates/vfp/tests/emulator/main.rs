@@ -2,6 +2,7 @@
 
 mod acls;
 mod documents;
+mod dump;
 mod faults;
 mod flows;
 mod frames;
