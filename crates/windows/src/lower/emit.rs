@@ -30,8 +30,14 @@ impl Writer {
         let (each, in_lists) = match self.has_lists() {
             true => (1, ports.iter().filter(|ports| !ports.is_full()).map(|ports| ports.ranges().len()).sum()),
             false => {
-                let numbers = ports.iter().map(|ports| if ports.is_full() { 1 } else { ports.len() });
-                (numbers.product::<usize>(), 0)
+                // Port 0 can't be named at all.
+                let numbers = ports.iter().map(|ports| match (ports.is_full(), ports.contains(0)) {
+                    (true, _) => 1,
+                    (false, true) => usize::MAX,
+                    (false, false) => ports.len(),
+                });
+                let numbers = numbers.fold(1, usize::saturating_mul);
+                (numbers, 0)
             }
         };
         let ends = families(product).into_iter().map(|(near, far)| {

@@ -43,18 +43,17 @@ fn always(plan: &Plan, endpoint: &Endpoint, direction: Direction, origins: &mut 
         near_ports: types,
         ..Product::full()
     };
-    list.push(Entry::new(discovery, true, [origins.place(Origin::NeighbourDiscovery)]));
+    let discovery = Entry::new(discovery, true, [origins.place(Origin::NeighbourDiscovery)]);
     let node: AddressSet =
         plan.nodes.get(&endpoint.node).into_iter().flat_map(|node| node.addresses.iter().copied()).collect();
     let node = Product { far: node, ..Product::full() };
-    if !node.is_empty() {
-        match direction {
-            Direction::Ingress => list.push(Entry::new(node, true, [origins.place(Origin::OwnNode)])),
-            Direction::Egress if plan.settings.endpoint_to_host == ToHost::Drop => {
-                list.push(Entry::new(node, false, [origins.place(Origin::EndpointToHost)]));
-            }
-            Direction::Egress => {}
+    match direction {
+        _ if node.is_empty() => list.push(discovery),
+        Direction::Ingress => list.extend([Entry::new(node, true, [origins.place(Origin::OwnNode)]), discovery]),
+        Direction::Egress if plan.settings.endpoint_to_host == ToHost::Drop => {
+            list.extend([discovery, Entry::new(node, false, [origins.place(Origin::EndpointToHost)])]);
         }
+        Direction::Egress => list.push(discovery),
     }
     list
 }

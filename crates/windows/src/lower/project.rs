@@ -12,22 +12,26 @@ const COMMON: [Protocol; 5] = [Protocol::ICMP, Protocol::TCP, Protocol::UDP, Pro
 /// Pieces that an address space is cut into at most, for one protocol.
 const MOST_PIECES: usize = 256;
 
-/// Projects ports of other protocols than TCP and UDP, and types and codes of ICMP: such a protocol is decided first, by addresses alone.
+/// Projects ports of other protocols than TCP and UDP, and types and codes of ICMP. Where the list first tells such a protocol's packets apart by them, the
+/// protocol is decided by addresses alone, all that is left of it.
 pub(super) fn project(list: Vec<Entry>) -> Vec<Entry> {
     let matched = protocols(MATCHED);
-    let lost = list.iter().filter(|entry| !entry.product.any_port());
-    let lost = lost.fold(ProtocolSet::EMPTY, |all, entry| all.union(&entry.product.protocols.difference(&matched)));
-    if lost.is_empty() {
-        return list;
-    }
-    let mut projected: Vec<Entry> = lost.iter().flat_map(|protocol| one_protocol(&list, protocol)).collect();
-    for mut entry in list {
-        // What is of every protocol may stay so: those are decided by now.
-        if !entry.product.protocols.is_full() {
-            entry.product.protocols = entry.product.protocols.difference(&lost);
+    let mut lost = ProtocolSet::EMPTY;
+    let mut projected = Vec::with_capacity(list.len());
+    for (place, entry) in list.iter().enumerate() {
+        if entry.product.any_port() {
+            // What it has of protocols that are decided by now makes no difference.
+            projected.push(entry.clone());
+            continue;
         }
-        if !entry.product.is_empty() {
-            projected.push(entry);
+        let new = entry.product.protocols.difference(&matched).difference(&lost);
+        for protocol in new.iter() {
+            projected.extend(one_protocol(&list[place..], protocol));
+        }
+        lost = lost.union(&new);
+        let product = Product { protocols: entry.product.protocols.difference(&lost), ..entry.product.clone() };
+        if !product.is_empty() {
+            projected.push(Entry { product, ..entry.clone() });
         }
     }
     projected
@@ -42,6 +46,14 @@ struct Piece {
 }
 
 impl Piece {
+    /// Whether an entry says something of its ports that nothing said yet.
+    fn is_told_by(&self, product: &Product) -> bool {
+        let meets = |(near, far): &(PortSet, PortSet)| {
+            !near.is_disjoint(&product.near_ports) && !far.is_disjoint(&product.far_ports)
+        };
+        self.open.iter().any(meets)
+    }
+
     /// What is in both ends' sets, and the rest in at most two pieces.
     fn cut(self, near: &AddressSet, far: &AddressSet) -> (Option<Self>, Vec<Self>) {
         let inner = Self {
@@ -65,48 +77,56 @@ impl Piece {
     }
 }
 
-/// What a list says of one protocol whatever its ports.
+/// What a list says of one protocol whatever its ports: of ICMP and ICMPv6, in their own family, since elsewhere they have no types.
 fn one_protocol(list: &[Entry], protocol: Protocol) -> Vec<Entry> {
-    let all = || AddressSet::full();
+    let far = protocol.family().map_or_else(AddressSet::full, AddressSet::all);
+    let whole = Product { protocols: protocol.into(), far: far.clone(), ..Product::full() };
     let open = vec![(PortSet::full(), PortSet::full())];
-    let mut pieces = vec![Piece { near: all(), far: all(), open, origins: Vec::new() }];
-    let mut decided = Vec::new();
-    let mut denied = Vec::new();
-    for entry in list.iter().filter(|entry| entry.product.protocols.contains(protocol)) {
-        let product = &entry.product;
-        let mut next = Vec::new();
+    let mut pieces = vec![Piece { near: AddressSet::full(), far, open, origins: Vec::new() }];
+    let mut denied: Vec<Product> = Vec::new();
+    let (mut decided, mut why): (Vec<Entry>, Vec<u16>) = (Vec::new(), Vec::new());
+    for entry in list.iter().filter_map(|entry| entry.within(&whole)) {
+        let (mut next, mut allowed, mut split) = (Vec::new(), Vec::new(), false);
         for piece in pieces {
-            let (inner, rest) = piece.cut(&product.near, &product.far);
+            let (inner, rest) = piece.cut(&entry.product.near, &entry.product.far);
             next.extend(rest);
             let Some(mut inner) = inner else { continue };
-            let meets = |(near, far): &(PortSet, PortSet)| {
-                !near.is_disjoint(&product.near_ports) && !far.is_disjoint(&product.far_ports)
-            };
-            if !inner.open.iter().any(meets) {
-                next.push(inner);
-                continue;
+            if inner.is_told_by(&entry.product) {
+                if !entry.allow {
+                    why.extend(&entry.origins);
+                    denied.push(Product { near: inner.near, far: inner.far, ..whole.clone() });
+                    continue;
+                }
+                inner.origins.extend(&entry.origins);
+                inner.open = inner.open.iter().flat_map(|open| without(open, &entry.product)).collect();
             }
-            if !entry.allow {
-                denied.extend(&entry.origins);
-                continue;
-            }
-            inner.origins.extend(&entry.origins);
-            inner.open = inner.open.iter().flat_map(|open| without(open, product)).collect();
             if inner.open.is_empty() {
-                let product =
-                    Product { protocols: protocol.into(), near: inner.near, far: inner.far, ..Product::full() };
-                decided.push(Entry::new(product, true, []).also(&inner.origins));
+                allowed.push(inner);
             } else {
+                split = true;
                 next.push(inner);
             }
+        }
+        // As much as the entry has, where all of that is let through by now; else piece by piece.
+        let all = Product { near: entry.product.near.clone(), far: entry.product.far.clone(), ..whole.clone() };
+        if !allowed.is_empty() && !split && denied.iter().all(|denied| denied.is_disjoint(&all)) {
+            let origins: Vec<u16> = allowed.into_iter().flat_map(|piece| piece.origins).collect();
+            decided.push(Entry::new(all, true, []).also(&origins));
+        } else {
+            let one = |piece: Piece| {
+                let product = Product { near: piece.near, far: piece.far, ..whole.clone() };
+                Entry::new(product, true, []).also(&piece.origins)
+            };
+            decided.extend(allowed.into_iter().map(one));
         }
         pieces = next;
         if pieces.len() > MOST_PIECES {
             break; // and what is not decided is denied
         }
     }
-    let rest = Product { protocols: protocol.into(), ..Product::full() };
-    decided.push(Entry::new(rest, false, []).also(&denied));
+    if !(pieces.is_empty() && denied.is_empty()) {
+        decided.push(Entry::new(whole, false, []).also(&why));
+    }
     decided
 }
 

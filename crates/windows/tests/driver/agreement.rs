@@ -31,7 +31,7 @@ fn packet(flow: &Flow) -> Packet {
     let packet = Packet::new(flow.protocol, flow.src, flow.dst);
     match flow.protocol {
         Protocol::ICMP | Protocol::ICMPV6 => {
-            Packet { icmp: Some(Icmp { kind: flow.icmp.0, code: flow.icmp.1 }), ..packet }
+            Packet { icmp: Icmp { kind: flow.icmp.0, code: flow.icmp.1, id: 0 }, ..packet }
         }
         protocol if protocol.has_ports() => packet.ports(flow.source_port, flow.port),
         _ => packet,

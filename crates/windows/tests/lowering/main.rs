@@ -1,5 +1,6 @@
 //! ACLs against the verdict: over random clusters, at every version of HNS, for packets of every kind at every pod's port.
 
+mod behaviours;
 mod check;
 
 use check::{Tally, compare, plan_of};
