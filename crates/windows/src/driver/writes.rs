@@ -17,7 +17,8 @@ pub enum Write {
 }
 
 /// The calls that lead from one list to the other, in order; none where they are equal. A list that one call may hold, with so many policies `beside` that it
-/// takes along, is replaced at once, and any list where `whole` says that there is no other way (V1).
+/// takes along, is replaced at once, and any list where `whole` says that there is no other way (V1). An empty list is not: an Update that brings no ACL may
+/// leave those that are there \[UNK\].
 ///
 /// Else what is new is added, blocks before allows: so long as an allow of the new list is missing, or an old rule is still there, the first rule that
 /// matches a packet is either one before which the new list has nothing, or one before which the old list has nothing. Then what is old is removed, allows
@@ -28,7 +29,7 @@ pub fn writes(present: &[Acl], desired: &[Acl], beside: usize, whole: bool) -> V
     if come.is_empty() && go.is_empty() {
         return Vec::new();
     }
-    if whole || desired.len() + beside <= BATCH {
+    if whole || (!desired.is_empty() && desired.len() + beside <= BATCH) {
         return vec![Write::Replace(desired.to_vec())];
     }
     let last = |acl: &Acl| acl.rule.local_addresses.is_empty() && acl.rule.remote_addresses.is_empty();

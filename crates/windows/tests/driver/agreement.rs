@@ -88,7 +88,7 @@ fn vfp_agrees_with_the_specification() {
     let long = std::env::var_os("MARGAY_LONG").is_some();
     let tally = Mutex::new(Tally::default());
     let readings = (0..7usize, 0..4usize, 0..2usize, 0..2usize);
-    let cases = Cases { cases: if long { 3000 } else { 200 }, failure_persistence: None, ..Cases::default() };
+    let cases = Cases { cases: if long { 8000 } else { 400 }, failure_persistence: None, ..Cases::default() };
     let run =
         TestRunner::new(cases).run(&(strategy(Shape::default()), readings), |(case, (version, tie, deny, state))| {
             let version = Version::KNOWN[version];

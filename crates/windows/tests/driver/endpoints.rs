@@ -16,7 +16,7 @@ fn a_stale_remote_endpoint_never_wins() {
     resync(&mut driver, source.plan());
     applied(&mut driver);
     let count = |id| node.hns().endpoint(id).unwrap().acls().count();
-    assert_eq!((count(local), count(remote)), (6, 0));
+    assert_eq!((count(local), count(remote)), (8, 0));
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_pod_without_an_endpoint_waits_for_it() {
     resync(&mut driver, source.plan());
     let failed = failures(&outcome(&mut driver));
     assert!(failed.len() == 1 && failed[0].0 == "Pod shop/pod-2" && failed[0].1.contains("10.0.0.2"), "{failed:?}");
-    assert_eq!(node.acls("10.0.0.1"), 6, "the other one is programmed");
+    assert_eq!(node.acls("10.0.0.1"), 8, "the other one is programmed");
 }
 
 #[test]
@@ -90,11 +90,11 @@ fn acls_of_others_stay_and_are_said_where_they_come_first() {
         resync(&mut driver, source.plan());
         let failed = failures(&outcome(&mut driver));
         assert_eq!(failed.iter().any(|(_, error)| error.contains("asked before")), intrudes, "{failed:?}");
-        assert_eq!(node.acls("10.0.0.1"), 7);
+        assert_eq!(node.acls("10.0.0.1"), 9);
         let options = margay_windows::driver::Options { remove_foreign: true, ..Default::default() };
         let mut driver = node.driver_with(&options);
         resync(&mut driver, source.plan());
         applied(&mut driver);
-        assert_eq!(node.acls("10.0.0.1"), if intrudes { 6 } else { 7 });
+        assert_eq!(node.acls("10.0.0.1"), if intrudes { 8 } else { 9 });
     }
 }

@@ -28,7 +28,7 @@ fn an_endpoint_that_hangs_delays_no_other() {
     node.emulator.clear_faults();
     node.emulator.release();
     applied(&mut driver);
-    assert_eq!(node.acls("10.0.0.3"), 6);
+    assert_eq!(node.acls("10.0.0.3"), 8);
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn one_bad_endpoint_is_an_error_of_its_own() {
     resync(&mut driver, source.plan());
     let failed = failures(&outcome(&mut driver));
     assert!(failed.len() == 1 && failed[0].0 == "Pod shop/pod-2", "{failed:?}");
-    assert_eq!([node.acls("10.0.0.1"), node.acls("10.0.0.2"), node.acls("10.0.0.3")], [6, 0, 6]);
+    assert_eq!([node.acls("10.0.0.1"), node.acls("10.0.0.2"), node.acls("10.0.0.3")], [7, 0, 7]);
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn success_that_changes_nothing_is_found_out() {
     let mut driver = node.driver();
     resync(&mut driver, source.plan());
     let failed = failures(&outcome(&mut driver));
-    assert!(failed.len() == 1 && failed[0].1.contains("shows 0 of 6"), "{failed:?}");
+    assert!(failed.len() == 1 && failed[0].1.contains("shows 0 of 7"), "{failed:?}");
 }
 
 /// A restart that loses something, with or without being told of it: everything is back, and within a second where HNS tells.
@@ -75,7 +75,7 @@ fn what_a_restart_of_hns_loses_is_put_back() {
         node.emulator.crash(loss);
         node.emulator.restart();
         let start = Instant::now();
-        let healed = || (1..=4).all(|pod| node.acls(&format!("10.0.0.{pod}")) == 6);
+        let healed = || (1..=4).all(|pod| node.acls(&format!("10.0.0.{pod}")) == 7);
         loop {
             reconciler.poll(source.plan(), Instant::now());
             assert!(reconciler.driver().settle(LONG));
