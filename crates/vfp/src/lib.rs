@@ -20,6 +20,7 @@ mod object;
 mod packet;
 mod path;
 mod port;
+pub mod process;
 mod setup;
 mod vfpctrl;
 

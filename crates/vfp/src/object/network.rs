@@ -49,6 +49,11 @@ impl NetworkKind {
         found.ok_or_else(|| Refusal::new(ErrorCode::INVALID_NETWORK_TYPE, format!("network type {text:?}")))
     }
 
+    /// Of its name.
+    pub(crate) fn named(text: &str) -> Option<Self> {
+        NAMES.iter().find(|(_, name)| *name == text).map(|(kind, _)| *kind)
+    }
+
     /// Whether VFP enforces Switch ACLs of endpoints on it \[MS\].
     pub(crate) fn enforces(self, knobs: &Knobs) -> bool {
         match self {
