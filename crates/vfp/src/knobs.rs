@@ -126,6 +126,13 @@ knobs! {
         /// Are enforced, as from the builds of April 2026 on \[MS\].
         Enforced "enforced",
     }
+    /// Whether the virtual switch has VFP.
+    vfp: Vfp "vfp" {
+        /// It has.
+        Present "present",
+        /// It has not, as on client editions \[FIELD: calico#8465\]: routes are refused, ACLs taken and inert.
+        Absent "absent",
+    }
     /// When what answers an allowed packet is let through.
     state: State "state" {
         /// Always \[FIELD: "terminating stateful"\].

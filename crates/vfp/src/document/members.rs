@@ -42,8 +42,16 @@ impl<'a> Members<'a> {
 
     /// Of V1: any members.
     pub(crate) fn lenient(value: &'a Value, name: &str) -> Answer<Self> {
-        let object = value.as_object().ok_or_else(|| Refusal::invalid_member(name))?;
-        Ok(Self { object, lenient: true })
+        let wrong = || Refusal::new(ErrorCode::INVALID_PARAMETER, format!("{name}: no object"));
+        Ok(Self { object: value.as_object().ok_or_else(wrong)?, lenient: true })
+    }
+
+    /// A member that is not of the right kind: V1 calls it an incorrect parameter \[FIELD: of a bad network\].
+    fn wrong(&self, name: &str) -> Refusal {
+        match self.lenient {
+            true => Refusal::new(ErrorCode::INVALID_PARAMETER, format!("{name}: not of the right kind")),
+            false => Refusal::invalid_member(name),
+        }
     }
 
     pub(crate) fn object(&self) -> &'a Object {
@@ -57,7 +65,7 @@ impl<'a> Members<'a> {
 
     /// A member of text; empty text is as good as none.
     pub(crate) fn text(&self, name: &str) -> Answer<Option<&'a str>> {
-        let text = self.get(name).map(|value| value.as_str().ok_or_else(|| Refusal::invalid_member(name)));
+        let text = self.get(name).map(|value| value.as_str().ok_or_else(|| self.wrong(name)));
         Ok(text.transpose()?.filter(|text| !text.is_empty()))
     }
 
@@ -67,7 +75,7 @@ impl<'a> Members<'a> {
             Value::String(text) if self.lenient => text.parse().ok(),
             value => value.as_u64(),
         };
-        let number = |value| read(value).filter(|number| *number <= most).ok_or_else(|| Refusal::invalid_member(name));
+        let number = |value| read(value).filter(|number| *number <= most).ok_or_else(|| self.wrong(name));
         self.get(name).map(number).transpose()
     }
 
@@ -88,7 +96,7 @@ impl<'a> Members<'a> {
             Some(Value::Bool(truth)) => Ok(*truth),
             Some(Value::String(text)) if self.lenient => Ok(text.eq_ignore_ascii_case("true")),
             Some(Value::Number(number)) if self.lenient => Ok(number.as_u64() != Some(0)),
-            Some(_) => Err(Refusal::invalid_member(name)),
+            Some(_) => Err(self.wrong(name)),
         }
     }
 
@@ -97,13 +105,13 @@ impl<'a> Members<'a> {
         match self.get(name) {
             None => Ok(&[]),
             Some(Value::Array(list)) => Ok(list),
-            Some(_) => Err(Refusal::invalid_member(name)),
+            Some(_) => Err(self.wrong(name)),
         }
     }
 
     /// A list of text; absent is empty.
     pub(crate) fn texts(&self, name: &str) -> Answer<Vec<String>> {
-        let text = |value: &Value| value.as_str().map(str::to_owned).ok_or_else(|| Refusal::invalid_member(name));
+        let text = |value: &Value| value.as_str().map(str::to_owned).ok_or_else(|| self.wrong(name));
         self.list(name)?.iter().map(text).collect()
     }
 

@@ -149,26 +149,30 @@ impl State {
     pub(crate) fn change_endpoint_policies(&mut self, id: Guid, request: Request, brought: Vec<Policy>) -> Answer<()> {
         let mut policies = self.endpoint(id)?.policies.clone();
         misuse::look_at_call(&mut self.misuses, id, brought.len());
+        let before = policies.clone();
+        let brings_acls = brought.iter().any(Policy::is_acl);
         change(&mut policies, request, brought, &self.knobs(), Owner::Endpoint)?;
-        self.replace_policies(id, policies)
+        let acls = |policies: &[Policy]| policies.iter().filter(|policy| policy.is_acl()).cloned().collect::<Vec<_>>();
+        let writes = brings_acls || acls(&before) != acls(&policies);
+        self.replace_policies(id, policies, writes)
     }
 
     /// Changes the policies of an endpoint: V1, whose ACLs replace all that were there.
     pub(crate) fn replace_endpoint_acls(&mut self, id: Guid, brought: Vec<Policy>) -> Answer<()> {
         let mut policies = self.endpoint(id)?.policies.clone();
+        let writes = policies.iter().chain(&brought).any(|policy| policy.acl.is_some());
         replace_acls(&mut policies, brought);
-        self.replace_policies(id, policies)
+        self.replace_policies(id, policies, writes)
     }
 
     /// An endpoint has these policies from now on, or stays as it was. A write of ACLs makes a new generation of the port, identical or not
     /// \[FIELD: identical ones reset connections too\].
-    fn replace_policies(&mut self, id: Guid, policies: Vec<Policy>) -> Answer<()> {
+    fn replace_policies(&mut self, id: Guid, policies: Vec<Policy>, writes_acls: bool) -> Answer<()> {
         self.check_port_mappings(id, &policies)?;
         self.check_count(&policies)?;
         let endpoint = self.endpoint_mut(id)?;
-        let asks = policies.iter().chain(&endpoint.policies).any(Policy::is_acl);
         endpoint.policies = policies;
-        if asks {
+        if writes_acls {
             self.counters.acl_writes += 1;
             if let Some(endpoint) = self.endpoints.get(&id) {
                 misuse::look(&mut self.misuses, endpoint);

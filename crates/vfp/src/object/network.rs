@@ -2,7 +2,7 @@
 
 use crate::acl::Sets;
 use crate::document::{Answer, Refusal};
-use crate::knobs::{Knobs, NatAcls};
+use crate::knobs::{Knobs, NatAcls, Vfp};
 use crate::object::Policy;
 use margay_hcn::{ErrorCode, Feature, Guid, Version};
 use margay_net::{Family, Prefix};
@@ -49,9 +49,15 @@ impl NetworkKind {
         found.ok_or_else(|| Refusal::new(ErrorCode::INVALID_NETWORK_TYPE, format!("network type {text:?}")))
     }
 
+    /// Of its name.
+    pub(crate) fn named(text: &str) -> Option<Self> {
+        NAMES.iter().find(|(_, name)| *name == text).map(|(kind, _)| *kind)
+    }
+
     /// Whether VFP enforces Switch ACLs of endpoints on it \[MS\].
     pub(crate) fn enforces(self, knobs: &Knobs) -> bool {
         match self {
+            _ if knobs.vfp == Vfp::Absent => false,
             Self::L2Bridge | Self::L2Tunnel | Self::Overlay => true,
             Self::Nat => knobs.nat_acls == NatAcls::Enforced,
             _ => false,

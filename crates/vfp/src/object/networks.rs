@@ -63,7 +63,7 @@ impl State {
     pub(crate) fn change_network_policies(&mut self, id: Guid, request: Request, brought: Vec<Policy>) -> Answer<()> {
         let (sets, others): (Vec<_>, Vec<_>) = brought.into_iter().partition(|policy| policy.kind == "SetPolicy");
         let mut policies = self.network(id)?.policies.clone();
-        let asks = others.iter().chain(&policies).any(Policy::is_acl) || !sets.is_empty();
+        let asks = others.iter().any(Policy::is_acl) || !sets.is_empty();
         if !others.is_empty() {
             let of_sets;
             (of_sets, policies) = policies.into_iter().partition(|policy: &Policy| policy.kind == "SetPolicy");

@@ -2,6 +2,7 @@
 
 use crate::acl::{Acl, Judge, Tier};
 use crate::document::{Answer, Members, Object, Refusal};
+use crate::knobs::Vfp;
 use margay_hcn::{ErrorCode, Feature, Version};
 use margay_net::Prefix;
 use serde_json::Value;
@@ -155,6 +156,7 @@ impl Judge<'_> {
     fn check(&self, kind: &str, settings: Members<'_>) -> Answer<()> {
         match kind {
             "OutBoundNAT" => self.check_outbound_nat(settings),
+            "SDNRoute" if self.knobs.vfp == Vfp::Absent => Err(Refusal::policy("SDNRoute: there is no VFP")),
             "SDNRoute" | "RemoteSubnetRoute" => {
                 let prefix = settings.text("DestinationPrefix")?.unwrap_or_default();
                 if crate::acl::exact_prefix(prefix).is_none() {

@@ -15,11 +15,11 @@ fn rules_and_flows() {
     let dump = net.hns.dump();
     let (before, of_pod) = dump.split_once("Friendly name : pod").expect("the pod has a port");
     assert!(before.contains("PORT : "));
-    let of_pod = of_pod.split("PORT : ").next().expect("the rest of it");
+    let of_pod = format!("pod{}", of_pod.split("PORT : ").next().expect("the rest of it"));
     // The MAC address is drawn.
     let lines = of_pod.lines().filter(|line| !line.contains("MAC address"));
     expect![[r#"
-
+        pod
           IP address : 10.0.0.10
           Port state : connected
           Generation : 2

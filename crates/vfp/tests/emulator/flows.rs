@@ -151,7 +151,10 @@ fn a_write_resets_flows_under_the_other_reading() {
     assert_eq!(ask(&net, Out, &syn.reply()), ("drop".to_owned(), Why::MidStream));
     assert_eq!(ask(&net, In, &syn), ("allow".to_owned(), Why::Rule));
     assert_eq!(ask(&net, In, &ack), ("allow".to_owned(), Why::Flow));
-    // Reading does not.
+    // Reading does not, nor does a policy of another kind.
+    let route = serde_json::json!({ "Type": "SDNRoute", "Settings": { "DestinationPrefix": "10.96.0.0/12" } });
+    let add = crate::support::request("Add", &[route]);
+    margay_hcn::Service::modify(&*net.hns, margay_hcn::Kind::Endpoint, net.pod, &add).expect("a route is taken");
     let _ = crate::support::v2(&net.hns, margay_hcn::Kind::Endpoint, net.pod);
     assert_eq!(ask(&net, In, &ack), ("allow".to_owned(), Why::Flow));
 }

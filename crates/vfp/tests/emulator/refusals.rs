@@ -259,6 +259,34 @@ fn paths() {
 }
 
 #[test]
+fn without_vfp_there_are_no_routes_and_acls_are_inert() {
+    for (knob, answer, says) in [("vfp=present", None, "drop"), ("vfp=absent", INVALID, "allow")] {
+        let net = bridge("15.4", &[knob]);
+        let route = json!({ "Type": "SDNRoute", "Settings": { "DestinationPrefix": "10.96.0.0/12" } });
+        assert_eq!(code(net.hns.modify(Kind::Endpoint, net.pod, &request("Add", &[route]))), answer, "{knob}");
+        net.acls(&["1000 In Block 256"]);
+        assert_eq!(net.says(margay_vfp::Direction::In, "TCP 10.0.0.20:1 10.0.0.10:80"), says, "{knob}");
+    }
+}
+
+#[test]
+fn documents_of_v1_that_are_none() {
+    let net = bridge("9.5", &[]);
+    let (incorrect, json_error) = (Some(ErrorCode::INVALID_PARAMETER), Some(ErrorCode::INVALID_JSON));
+    for (body, answer) in [
+        ("[]", incorrect),
+        ("", incorrect),
+        (r#"{"Name":7}"#, incorrect),
+        (r#"{"Subnets":{}}"#, incorrect),
+        ("{", json_error),
+    ] {
+        let envelope: Value =
+            serde_json::from_str(&net.hns.call("POST", "/networks/", body).expect("it comes back")).expect("JSON");
+        assert_eq!(envelope["ErrorCode"].as_u64().map(|code| ErrorCode(code as u32)), answer, "{body}");
+    }
+}
+
+#[test]
 fn v2_is_absent_before_9_2() {
     for (version, answer) in
         [("7.0", Some(ErrorCode::NOT_IMPLEMENTED)), ("7.2", Some(ErrorCode::NOT_IMPLEMENTED)), ("9.2", None)]

@@ -36,7 +36,7 @@ impl Found {
 
 /// In the order in which HNS asks; equal numbers only where the order is nobody's business.
 pub(super) fn sort(acls: &mut [Acl]) {
-    acls.sort_by(|a, b| (a.priority, a.rule.direction).cmp(&(b.priority, b.rule.direction)));
+    acls.sort_by_key(|acl| (acl.priority, acl.rule.direction));
 }
 
 /// By its id; before HNS 7.2, which has none, by its number.

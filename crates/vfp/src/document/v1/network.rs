@@ -1,6 +1,7 @@
 //! A network as a document of V1.
 
 use crate::document::{Answer, Members, Object, Refusal, policy, v1};
+use crate::knobs::Vfp;
 use crate::object::{Dns, Network, NetworkKind, Owner, Policy, Route, State, Subnet};
 use margay_hcn::{ErrorCode, Guid};
 use margay_net::Prefix;
@@ -89,7 +90,7 @@ pub(crate) fn write(state: &State, network: &Network) -> Value {
         "DNSDomain": network.dns.domain,
         "DNSServerList": network.dns.servers.join(","),
         "DNSSuffix": network.dns.search.join(","),
-        "Extensions": extensions(),
+        "Extensions": extensions(state.knobs().vfp == Vfp::Present),
         "Flags": network.flags,
         "Health": { "LastErrorCode": 0, "LastUpdateTime": 0 },
         "ID": v1::id(network.id),
@@ -114,10 +115,10 @@ pub(crate) fn write(state: &State, network: &Network) -> Value {
 }
 
 /// Extensions of the virtual switch \[FIELD\]: WFP, VFP, NDIS capture.
-fn extensions() -> Value {
+fn extensions(vfp: bool) -> Value {
     json!([
         { "Id": "E7C3B2F0-F3C5-48DF-AF2B-10FED6D72E7A", "IsEnabled": false, "Name": "Microsoft Windows Filtering Platform" },
-        { "Id": "F74F241B-440F-4433-BB28-00F89EAD20D8", "IsEnabled": true, "Name": "Microsoft Azure VFP Switch Filter Extension" },
+        { "Id": "F74F241B-440F-4433-BB28-00F89EAD20D8", "IsEnabled": vfp, "Name": "Microsoft Azure VFP Switch Filter Extension" },
         { "Id": "430BDADD-BAB0-41AB-A369-94B67FA5BE0A", "IsEnabled": true, "Name": "Microsoft NDIS Capture" },
     ])
 }
