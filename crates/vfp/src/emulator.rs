@@ -194,6 +194,7 @@ impl State {
 
     /// Loses what a crash takes, and programs every port with what is left.
     fn lose(&mut self, loss: Loss) {
+        self.reaches_vfp = true;
         let ids: Vec<Guid> = self.endpoints.keys().copied().collect();
         for (at, id) in ids.iter().enumerate() {
             let gone = loss == Loss::Endpoints || loss == Loss::HalfOfEndpoints && at % 2 == 1;

@@ -61,7 +61,7 @@ pub enum Effect {
     Hang,
     /// HNS keeps what it was sent, says so, and does not program VFP \[FIELD: success is not enforcement\].
     Unenforced,
-    /// HNS says that it did, and did nothing.
+    /// HNS says that it did, and did nothing to endpoints.
     Pretend,
     /// HNS dies when it has done what was asked, and before it says so.
     Crash(Loss),

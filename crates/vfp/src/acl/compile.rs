@@ -109,21 +109,16 @@ impl Compiler<'_, '_> {
     fn group(&mut self, name: LayerName, way: Direction, tiers: &[&Tier], acls: &[Draft<'_>], closed: bool) -> Group {
         let mut ordered: Vec<_> = tiers.iter().filter(|tier| tier.direction == way).collect();
         ordered.sort_by_key(|tier| tier.order);
-        let mut group = (Vec::new(), Vec::new());
+        let mut group = Group { closed, ..Group::default() };
         for tier in ordered {
             let rules: Vec<Draft<'_>> = tier.rules.iter().map(|rule| tier_draft(tier, rule)).collect();
             self.tier(name, rules.iter().collect(), &mut group);
         }
         self.tier(name, acls.iter().filter(|acl| acl.direction == way).collect(), &mut group);
-        Group { v4: group.0.into(), v6: group.1.into(), closed }
+        group
     }
 
-    fn tier(
-        &mut self,
-        name: LayerName,
-        rules: Vec<&Draft<'_>>,
-        group: &mut (Vec<Box<[Rule<u32>]>>, Vec<Box<[Rule<u128>]>>),
-    ) {
+    fn tier(&mut self, name: LayerName, rules: Vec<&Draft<'_>>, group: &mut Group) {
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         for rule in self.in_order(rules) {
             let number = self.rules.len() as u32;
@@ -138,8 +133,8 @@ impl Compiler<'_, '_> {
             v4.extend(self.rule(rule, number));
             v6.extend(self.rule(rule, number));
         }
-        group.0.push(v4.into());
-        group.1.push(v6.into());
+        group.v4.push(v4.into());
+        group.v6.push(v6.into());
     }
 
     /// By priority; then as the knob says.

@@ -230,7 +230,7 @@ impl Group {
 }
 
 /// Tiers in the order they are asked, each with its rules in theirs.
-pub(crate) type Tiers<B> = Box<[Box<[Rule<B>]>]>;
+pub(crate) type Tiers<B> = Vec<Box<[Rule<B>]>>;
 
 /// A rule in the form that is matched.
 #[derive(Clone, Debug)]
@@ -272,7 +272,7 @@ fn within(ranges: &[(u16, u16)], port: u16) -> bool {
 
 /// The first rule that matches and does not pass.
 #[inline]
-fn ask<B: Bits>(tiers: &Tiers<B>, seen: &Seen<B>) -> Option<(Action, u32)> {
+fn ask<B: Bits>(tiers: &[Box<[Rule<B>]>], seen: &Seen<B>) -> Option<(Action, u32)> {
     tiers.iter().find_map(|tier| {
         let first = tier.iter().find(|rule| rule.matches(seen))?;
         (first.action != Action::Pass).then_some((first.action, first.number))

@@ -7,8 +7,11 @@ use crate::object::{Owner, Policy};
 use margay_hcn::{Feature, Version};
 use serde_json::{Map, Value, json};
 
+/// A member's names in V1 and V2.
+type Renamed = (&'static str, &'static str);
+
 /// Types that V1 and V2 name differently, and members that differ with them, V1 first \[SRC\].
-const NAMES: &[(&str, &str, &[(&str, &str)])] = &[
+const NAMES: &[(&str, &str, &[Renamed])] = &[
     ("NAT", "PortMapping", &[]),
     ("PA", "ProviderAddress", &[("PA", "ProviderAddress")]),
     ("ROUTE", "SDNRoute", &[]),

@@ -3,7 +3,6 @@
 mod v1;
 mod v2;
 
-use crate::count::Counters;
 use crate::document::{Answer, Refusal, read};
 use crate::emulator::Emulator;
 use crate::fault::{Effect, Operation};
@@ -70,15 +69,23 @@ impl Emulator {
             Err(Stop::Broken(code)) => (Some(*code), String::new()),
         };
         let writes = !matches!(call.operation, Operation::Enumerate | Operation::Query);
-        let counters: &mut Counters = &mut self.state().counters;
-        counters.calls += 1;
-        counters.failed += u64::from(error.is_some());
-        counters.writes += u64::from(writes);
-        counters.policies += if writes { policies as u64 } else { 0 };
+        self.count(error.is_some(), writes, policies);
         let entry =
             LogEntry { at: self.clock().now(), call: call.name, body: call.body.to_owned(), policies, error, why };
         self.log().push(entry);
+        // The call is over: whoever is told may call in turn.
+        let told = std::mem::take(&mut self.state().outbox);
+        told.iter().for_each(|notification| self.tell(notification));
         done
+    }
+
+    fn count(&self, failed: bool, writes: bool, policies: usize) {
+        let mut state = self.state();
+        let counters = &mut state.counters;
+        counters.calls += 1;
+        counters.failed += u64::from(failed);
+        counters.writes += u64::from(writes);
+        counters.policies += if writes { policies as u64 } else { 0 };
     }
 
     fn carry_out<T>(
@@ -141,10 +148,9 @@ impl Emulator {
             state.ports.retain(|id, _| endpoints.contains_key(id));
             state.endpoints = endpoints;
         }
-        let told = std::mem::take(&mut state.outbox);
-        drop(state);
-        if done.is_ok() {
-            told.into_iter().for_each(|notification| self.tell(&notification));
+        state.reaches_vfp = true;
+        if done.is_err() {
+            state.outbox.clear();
         }
         done
     }

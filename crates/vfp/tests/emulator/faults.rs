@@ -51,6 +51,28 @@ fn effects_of_a_write() {
 }
 
 #[test]
+fn a_restart_enforces_what_was_not() {
+    let net = bridge("9.5", &[]);
+    net.hns.add_fault(Fault::once(Operation::Modify, Effect::Unenforced));
+    net.acls(&["1000 In Block 256"]);
+    assert_eq!(net.says(In, WEB), "allow");
+    net.hns.crash(Loss::Nothing);
+    net.hns.restart();
+    assert_eq!(net.says(In, WEB), "drop");
+}
+
+#[test]
+fn who_is_told_may_call() {
+    let net = bridge("9.5", &["calls=serial"]);
+    let hns = Arc::clone(&net.hns);
+    let (tell, told) = channel();
+    let ask = move |_| tell.send(hns.enumerate(Kind::Network, "").is_ok()).expect("somebody listens");
+    let _subscription = net.hns.subscribe(Box::new(ask)).expect("notifications come");
+    net.hns.delete(Kind::Endpoint, net.pod).expect("it goes");
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), [true]);
+}
+
+#[test]
 fn one_object_can_not_be_queried() {
     let net = bridge("9.5", &[]);
     net.hns.add_fault(Fault::always(Operation::Query, Effect::Fail(ErrorCode::INVALID_JSON)).of(net.pod));

@@ -19,28 +19,32 @@ fn types(hns: &margay_vfp::Emulator, pod: margay_hcn::Guid) -> Vec<String> {
         .collect()
 }
 
+/// Knobs, what is asked, the policies with it, the answer, the ACLs that are left.
+type Row<'a> = (&'a [&'a str], &'a str, &'a [&'a Value], Option<ErrorCode>, &'a [&'a str]);
+
 #[test]
 fn v2_requests() {
     let (a, b) = (acl("1000 In Allow 6 Id a"), acl("2000 In Block 256 Id b"));
     let other_b = acl("2001 In Block 256 Id b");
-    let table: &[(&[&str], &str, &[Value], Option<ErrorCode>, &[&str])] = &[
-        (&[], "Add", &[b.clone()], None, &["a", "b"]),
-        (&[], "Add", &[a.clone()], None, &["a", "a"]),
-        (&["duplicates=refused"], "Add", &[b.clone(), a.clone()], Some(ErrorCode::POLICY_ALREADY_EXISTS), &["a"]),
-        (&["duplicates=ignored"], "Add", &[b.clone(), a.clone()], None, &["a", "b"]),
-        (&[], "Update", &[b.clone()], None, &["b"]),
+    let table: &[Row<'_>] = &[
+        (&[], "Add", &[&b], None, &["a", "b"]),
+        (&[], "Add", &[&a], None, &["a", "a"]),
+        (&["duplicates=refused"], "Add", &[&b, &a], Some(ErrorCode::POLICY_ALREADY_EXISTS), &["a"]),
+        (&["duplicates=ignored"], "Add", &[&b, &a], None, &["a", "b"]),
+        (&[], "Update", &[&b], None, &["b"]),
         (&[], "Update", &[], None, &[]),
         (&[], "Refresh", &[], None, &["a"]),
-        (&[], "Remove", &[a.clone()], None, &[]),
-        (&[], "Remove", &[b.clone()], Some(ErrorCode::POLICY_NOT_FOUND), &["a"]),
-        (&[], "Remove", &[a.clone(), b.clone()], Some(ErrorCode::POLICY_NOT_FOUND), &["a"]),
-        (&["remove=missing-ignored"], "Remove", &[b.clone(), a.clone()], None, &[]),
-        (&[], "Remove", &[other_b], Some(ErrorCode::POLICY_NOT_FOUND), &["a"]),
+        (&[], "Remove", &[&a], None, &[]),
+        (&[], "Remove", &[&b], Some(ErrorCode::POLICY_NOT_FOUND), &["a"]),
+        (&[], "Remove", &[&a, &b], Some(ErrorCode::POLICY_NOT_FOUND), &["a"]),
+        (&["remove=missing-ignored"], "Remove", &[&b, &a], None, &[]),
+        (&[], "Remove", &[&other_b], Some(ErrorCode::POLICY_NOT_FOUND), &["a"]),
     ];
     for (knobs, kind, policies, answer, left) in table {
         let net = bridge("9.5", knobs);
         net.acls(&["1000 In Allow 6 Id a"]);
-        let answered = code(net.hns.modify(Kind::Endpoint, net.pod, &request(kind, policies)));
+        let policies: Vec<Value> = policies.iter().map(|policy| (*policy).clone()).collect();
+        let answered = code(net.hns.modify(Kind::Endpoint, net.pod, &request(kind, &policies)));
         assert_eq!(answered, *answer, "{knobs:?} {kind} {policies:?}");
         assert_eq!(acl_ids(&net.hns, net.pod), *left, "{knobs:?} {kind} {policies:?}");
     }
@@ -138,8 +142,8 @@ fn writes_and_policies_are_counted() {
 
 #[test]
 fn limits_can_be_set() {
-    let mut config = margay_vfp::Config::default();
-    config.limits = margay_vfp::Limits { acls: 2, list_entries: 3, policies_in_call: 2 };
+    let limits = margay_vfp::Limits { acls: 2, list_entries: 3, policies_in_call: 2 };
+    let config = margay_vfp::Config { limits, ..Default::default() };
     let hns = margay_vfp::Emulator::new(config);
     let network = hns
         .add_network(margay_vfp::NetworkKind::L2Bridge, "net", &["10.0.0.0/24".parse().expect("a prefix")])

@@ -106,20 +106,20 @@ fn other_policies() {
 #[test]
 fn networks() {
     let subnet = |prefix: &str| json!({ "IpAddressPrefix": prefix, "Routes": [{ "NextHop": prefix.replace("0/24", "1"), "DestinationPrefix": "0.0.0.0/0" }] });
-    let network = |kind: &str, subnets: &[Value]| json!({ "Name": "n", "Type": kind, "Ipams": [{ "Type": "Static", "Subnets": subnets }], "SchemaVersion": { "Major": 2, "Minor": 0 } });
+    let network = |kind: &str, subnets: &[&Value]| json!({ "Name": "n", "Type": kind, "Ipams": [{ "Type": "Static", "Subnets": subnets }], "SchemaVersion": { "Major": 2, "Minor": 0 } });
     let (v4, v6) = (subnet("10.1.0.0/24"), subnet("fd01::/64"));
     let table: &[(&str, Value, Option<ErrorCode>)] = &[
-        ("9.5", network("L2Bridge", &[v4.clone()]), None),
+        ("9.5", network("L2Bridge", &[&v4]), None),
         ("15.4", network("L2Bridge", &[]), Some(ErrorCode::SUBNET_NOT_FOUND)),
-        ("13.3", network("L2Bridge", &[v6.clone()]), Some(ErrorCode::ADAPTER_NOT_FOUND)),
-        ("13.3", network("L2Bridge", &[v4.clone(), v6.clone()]), None),
-        ("9.5", network("L2Bridge", &[v4.clone(), v6.clone()]), Some(ErrorCode::INVALID_NETWORK)),
-        ("13.3", network("Overlay", &[v4.clone(), v6.clone()]), Some(ErrorCode::INVALID_NETWORK)),
-        ("9.5", network("NAT", &[subnet("172.22.16.0/16")]), Some(ErrorCode::INVALID_NETWORK)),
+        ("13.3", network("L2Bridge", &[&v6]), Some(ErrorCode::ADAPTER_NOT_FOUND)),
+        ("13.3", network("L2Bridge", &[&v4, &v6]), None),
+        ("9.5", network("L2Bridge", &[&v4, &v6]), Some(ErrorCode::INVALID_NETWORK)),
+        ("13.3", network("Overlay", &[&v4, &v6]), Some(ErrorCode::INVALID_NETWORK)),
+        ("9.5", network("NAT", &[&subnet("172.22.16.0/16")]), Some(ErrorCode::INVALID_NETWORK)),
         ("9.5", network("NAT", &[]), None),
-        ("9.5", network("l2bridge", &[v4.clone()]), Some(ErrorCode::INVALID_NETWORK_TYPE)),
-        ("9.5", network("Bridge", &[v4.clone()]), Some(ErrorCode::INVALID_NETWORK_TYPE)),
-        ("9.5", network("L2Bridge", &[subnet("10.1.0.0/40")]), Some(ErrorCode::INVALID_PREFIX)),
+        ("9.5", network("l2bridge", &[&v4]), Some(ErrorCode::INVALID_NETWORK_TYPE)),
+        ("9.5", network("Bridge", &[&v4]), Some(ErrorCode::INVALID_NETWORK_TYPE)),
+        ("9.5", network("L2Bridge", &[&subnet("10.1.0.0/40")]), Some(ErrorCode::INVALID_PREFIX)),
         ("9.5", json!({ "Nmae": "n", "SchemaVersion": { "Major": 2 } }), JSON),
         ("9.5", json!({ "Name": "n", "SchemaVersion": { "Major": 3, "Minor": 0 } }), JSON),
         ("9.5", json!({ "Name": 5, "SchemaVersion": { "Major": 2 } }), JSON),

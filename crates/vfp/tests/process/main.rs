@@ -40,12 +40,15 @@ fn frame() -> Vec<u8> {
     [&ethernet[..], &ip, &[0, 1, 0, 53, 0, 8, 0, 0]].concat()
 }
 
+/// A call of any service, its answer as text.
+type Call<'a> = dyn Fn(&dyn Service) -> String + 'a;
+
 #[test]
 fn calls_answer_as_in_process() {
     let (_server, emulator, remote) = here("9.5");
     let pod = pod(&remote);
     let missing = Guid(1);
-    let calls: &[&dyn Fn(&dyn Service) -> String] = &[
+    let calls: &[&Call<'_>] = &[
         &|hns| format!("{:?}", hns.call("GET", "/globals/version", "")),
         &|hns| format!("{:?}", hns.call("GET", &format!("/endpoints/{pod}"), "")),
         &|hns| format!("{:?}", hns.call("POST", "/endpoints/x/y", "💥\"\\")),
