@@ -132,8 +132,11 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(10);
 
+    /// A queue, what begins, and what lets it end.
+    type Gated = (Queue<char, u32>, Receiver<(char, u32)>, Sender<()>);
+
     /// A queue whose pieces are told, each as it begins, and end when the gate lets them.
-    fn gated(threads: usize) -> (Queue<char, u32>, Receiver<(char, u32)>, Sender<()>) {
+    fn gated(threads: usize) -> Gated {
         let ((begin, begun), (open, gate)) = (channel(), channel::<()>());
         let gate = Mutex::new(gate);
         let work = move |key: &char, piece| {
