@@ -25,11 +25,43 @@ pub trait Driver {
     /// What happened since it was last asked.
     fn events(&mut self) -> Vec<Event>;
 
+    /// Whether someone else changed, or may have changed, what is the driver's own since it was last asked. Does not wait. A driver that has no way to
+    /// hear of it says no: what is there is looked at from time to time anyway.
+    fn disturbed(&mut self) -> bool {
+        false
+    }
+
     /// Removes every trace of itself.
     ///
     /// # Errors
     /// What could not be removed, in words.
     fn cleanup(&mut self) -> Result<(), String>;
+}
+
+impl<D: Driver + ?Sized> Driver for Box<D> {
+    fn submit(&mut self, plan: &Plan, changes: &Changes) {
+        (**self).submit(plan, changes);
+    }
+
+    fn resync(&mut self, plan: &Plan, object: Option<&Object>) {
+        (**self).resync(plan, object);
+    }
+
+    fn observe(&mut self, plan: &Plan) {
+        (**self).observe(plan);
+    }
+
+    fn events(&mut self) -> Vec<Event> {
+        (**self).events()
+    }
+
+    fn disturbed(&mut self) -> bool {
+        (**self).disturbed()
+    }
+
+    fn cleanup(&mut self) -> Result<(), String> {
+        (**self).cleanup()
+    }
 }
 
 /// Something that a driver programs.

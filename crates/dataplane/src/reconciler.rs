@@ -11,6 +11,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How often what is really there is compared with the Plan.
 const LOOK_EVERY: Duration = Duration::from_secs(90);
+/// The least time between two such looks, however often a driver says that it is disturbed.
+const LOOK_AT_MOST: Duration = Duration::from_secs(1);
 
 /// Stands between the engine and a driver.
 ///
@@ -25,6 +27,7 @@ pub struct Reconciler<D> {
     /// What was found to differ from the Plan, and is to be mended.
     drifted: BTreeSet<Object>,
     next_look: Instant,
+    last_look: Option<Instant>,
     started: bool,
     metrics: Metrics,
 }
@@ -60,6 +63,7 @@ impl<D: Driver> Reconciler<D> {
             in_force: BTreeMap::new(),
             drifted: BTreeSet::new(),
             next_look: now + LOOK_EVERY,
+            last_look: None,
             started: false,
             metrics: Metrics::default(),
         }
@@ -88,7 +92,7 @@ impl<D: Driver> Reconciler<D> {
         events
     }
 
-    /// Tries again what is due, looks when it is time to, and takes in what happened.
+    /// Tries again what is due, looks when it is time to or the driver is disturbed, and takes in what happened.
     pub fn poll(&mut self, plan: &Plan, now: Instant) -> Vec<Event> {
         let due = self.failing.iter().filter(|(_, failure)| failure.again.is_some_and(|again| again <= now));
         let due: Vec<Object> = due.map(|(object, _)| object.clone()).collect();
@@ -96,12 +100,17 @@ impl<D: Driver> Reconciler<D> {
             self.metrics.retries += 1;
             self.driver.resync(plan, Some(&object));
         }
+        if self.started && self.driver.disturbed() {
+            let soon = self.last_look.map_or(now, |last| now.max(last + LOOK_AT_MOST));
+            self.next_look = self.next_look.min(soon);
+        }
         if self.started && self.next_look <= now { self.look(plan, now) } else { self.mend(plan, now) }
     }
 
     /// Compares what is really there with the Plan now, and mends what differs: on a notification that something foreign changed it.
     pub fn look(&mut self, plan: &Plan, now: Instant) -> Vec<Event> {
         self.next_look = now + LOOK_EVERY;
+        self.last_look = Some(now);
         self.driver.observe(plan);
         self.mend(plan, now)
     }

@@ -81,6 +81,7 @@ pub struct Recorder {
     events: Vec<Event>,
     writes: u64,
     fail_next: bool,
+    disturbed: bool,
     /// Endpoints of which nothing is heard until they are released: their writes hang, all others go on.
     hanging: BTreeSet<Key>,
     held: Vec<Event>,
@@ -105,6 +106,12 @@ impl Recorder {
     /// Makes the next submission or resync fail.
     pub fn fail_next(&mut self) {
         self.fail_next = true;
+    }
+
+    /// Forgets one endpoint, as a stranger's hand might, and hears of it. Returns whether there was one.
+    pub fn disturb(&mut self) -> bool {
+        self.disturbed = true;
+        self.state.tamper()
     }
 
     /// Makes writes to an endpoint hang.
@@ -206,6 +213,10 @@ impl Driver for Recorder {
 
     fn events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
+    }
+
+    fn disturbed(&mut self) -> bool {
+        std::mem::take(&mut self.disturbed)
     }
 
     fn cleanup(&mut self) -> Result<(), String> {

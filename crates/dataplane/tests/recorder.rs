@@ -151,3 +151,20 @@ fn drift_that_a_driver_says_at_any_time_is_mended() {
     assert!(matches!(events.last(), Some(Event::Applied { object: Programmed::All, .. })), "{events:?}");
     assert!(reconciler.poll(&plan, now).is_empty(), "it is mended once");
 }
+
+#[test]
+fn a_disturbed_driver_is_looked_at_soon_but_not_all_the_time() {
+    let (plan, changes, _) = two_pods();
+    let start = Instant::now();
+    let mut reconciler = Reconciler::new(Recorder::default(), start);
+    reconciler.submit(&plan, &changes, start);
+    let disturbed_at = |milliseconds, reconciler: &mut Reconciler<Recorder>| {
+        assert!(reconciler.driver().disturb(), "there is an endpoint to forget");
+        reconciler.poll(&plan, start + Duration::from_millis(milliseconds));
+        (reconciler.metrics().drifted, (reconciler.next_wake() - start).as_millis())
+    };
+    assert_eq!(disturbed_at(10, &mut reconciler), (1, 90_010), "looked at, and mended, at once");
+    assert_eq!(disturbed_at(20, &mut reconciler), (1, 1_010), "but no sooner than a second after");
+    assert_eq!(reconciler.poll(&plan, start + Duration::from_millis(1_010)).len(), 2, "drift, and its end");
+    assert_eq!(reconciler.metrics().drifted, 2);
+}

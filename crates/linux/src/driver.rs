@@ -8,6 +8,7 @@ use margay_dataplane::{Driver, Event, Object, Retry};
 use margay_nftables::conntrack::Conntrack;
 use margay_nftables::{Connection, Counts, Error, Monitor};
 use margay_policy::{Changes, Plan};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 /// Objects of a transaction from which on it is worth not to be told of them.
@@ -83,10 +84,10 @@ impl LinuxDriver {
         self.stale = true;
     }
 
-    /// Whether someone else changed our table since it was last asked. Does not wait.
-    pub fn disturbed(&mut self) -> bool {
-        self.hear();
-        std::mem::take(&mut self.disturbed)
+    /// What becomes readable when the ruleset changes, be it by our own hand: then it is time to ask whether the driver is
+    /// [disturbed](Driver::disturbed). Never to be read from.
+    pub fn notifications(&self) -> BorrowedFd<'_> {
+        self.monitor.as_fd()
     }
 
     /// Takes in what was told of changes.
@@ -232,6 +233,11 @@ impl Driver for LinuxDriver {
 
     fn events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
+    }
+
+    fn disturbed(&mut self) -> bool {
+        self.hear();
+        std::mem::take(&mut self.disturbed)
     }
 
     fn cleanup(&mut self) -> Result<(), String> {
