@@ -1,20 +1,14 @@
 //! Set-up, tests, faults, benches and tidiness of the workspace. Run as `cargo xtask COMMAND`.
 
-mod bench;
-mod faults;
-mod fuzz;
-mod run;
-mod setup;
-mod test;
-mod tidy;
-
 use anyhow::{Result, bail};
+use xtask::{bench, faults, fuzz, test, tidy, windows};
 
 const HELP: &str = "\
 cargo xtask COMMAND
 
   test [--long]              set-up, formatting, lints, tidiness and every test; says what can't run here and why
                              --long: more cases, every fixture state on real packets, the seeded faults, the fuzz targets
+  windows                    the Windows part of it alone: margay.exe is built, and tested under Wine
   faults [NAME…]             applies each seeded fault of faults/ in turn and holds that a test catches it
   fuzz [--seconds N] [NAME…] runs the fuzz targets (needs a nightly toolchain and cargo-fuzz)
   bench [NAME…] [--json]     measures, beside the figures to beat
@@ -29,6 +23,7 @@ fn main() -> Result<()> {
     };
     match command.as_str() {
         "test" => test::run(rest),
+        "windows" => windows::run(),
         "faults" => faults::run(rest),
         "fuzz" => fuzz::run(rest),
         "bench" => bench::run(rest),

@@ -1,5 +1,7 @@
 //! The command line: which commands there are, and how one is run.
 
+#[cfg(any(target_os = "linux", windows))]
+use crate::commands::agent;
 #[cfg(target_os = "linux")]
 use crate::commands::{cleanup, demo, lab, render};
 use crate::commands::{eval, explain, matrix, pages, policies, selects, validate};
@@ -35,6 +37,8 @@ enum Command {
     Render(render::Args),
     #[cfg(target_os = "linux")]
     Lab(lab::Args),
+    #[cfg(any(target_os = "linux", windows))]
+    Agent(agent::Args),
     #[cfg(target_os = "linux")]
     Cleanup(cleanup::Args),
     Completions(pages::CompletionsArgs),
@@ -92,6 +96,8 @@ fn dispatch(args: Vec<OsString>, streams: &mut Streams<'_>) -> Result<Exit, Fail
         Command::Render(args) => render::run(&args, streams),
         #[cfg(target_os = "linux")]
         Command::Lab(args) => lab::run(&args, streams),
+        #[cfg(any(target_os = "linux", windows))]
+        Command::Agent(args) => agent::run(&args, streams),
         #[cfg(target_os = "linux")]
         Command::Cleanup(args) => cleanup::run(&args, streams),
         Command::Completions(args) => pages::completions(&args, streams),

@@ -1,5 +1,7 @@
 //! The commands, one module each.
 
+#[cfg(any(target_os = "linux", windows))]
+pub(crate) mod agent;
 #[cfg(target_os = "linux")]
 pub(crate) mod cleanup;
 #[cfg(target_os = "linux")]

@@ -2,6 +2,8 @@
 
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it compared, or that it is skipped")]
 
+#[cfg(target_os = "linux")]
+mod agent;
 mod cyclonus;
 mod eval;
 mod explain;

@@ -30,6 +30,8 @@ fn help_has_examples_and_speaks_of_kubectl_where_it_runs_it() {
         ("margay policies --help", "Examples:"),
         ("margay selects --help", "Examples:"),
         ("margay validate --help", "Examples:"),
+        #[cfg(target_os = "linux")]
+        ("margay agent --help", "Examples:"),
         ("margay completions --help", "Examples:"),
         ("margay man --help", "Examples:"),
     ] {

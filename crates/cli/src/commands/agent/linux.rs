@@ -1,0 +1,56 @@
+//! The agent's data plane on Linux: nftables, in the network namespace that the agent is started in.
+
+use crate::streams::Failure;
+use margay_agent::Waker;
+use margay_dataplane::Driver;
+use margay_linux::{LinuxDriver, Options};
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+/// The driver, which wakes the agent when the ruleset changes.
+pub(super) fn driver(waker: &Waker) -> Result<Box<dyn Driver>, Failure> {
+    let driver = LinuxDriver::new(Options::default())
+        .map_err(|error| Failure::usage(format!("nf_tables can't be reached: {error}; the agent needs root")))?;
+    let listening =
+        driver.notifications().try_clone_to_owned().and_then(|notifications| listen(notifications, waker.clone()));
+    listening.map_err(|error| Failure::usage(format!("changes of nftables can't be listened to: {error}")))?;
+    Ok(Box::new(driver))
+}
+
+/// Wakes the agent whenever something arrives, on a thread that ends with the process. It is the driver that reads: so what is told is each arrival (the
+/// edge), not that something is there.
+fn listen(notifications: OwnedFd, waker: Waker) -> io::Result<()> {
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    epoll.add(notifications.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0))?;
+    let wait = move || {
+        let _open = notifications;
+        loop {
+            match epoll.wait(&mut [EpollEvent::empty()], EpollTimeout::NONE) {
+                Ok(_) => waker.driver(),
+                Err(Errno::EINTR) => {}
+                // The reconciler looks from time to time anyway.
+                Err(_) => return,
+            }
+        }
+    };
+    std::thread::Builder::new().name("nftables".into()).spawn(wait).map(drop)
+}
+
+/// The lock of the network namespace: each has its own tables, and may have its own agent.
+pub(super) fn lock_name() -> Result<String, Failure> {
+    let namespace = std::fs::metadata("/proc/thread-self/ns/net")
+        .map_err(|error| Failure::usage(format!("it can't be told which network namespace this is: {error}")))?;
+    Ok(format!("agent-{}.lock", namespace.ino()))
+}
+
+/// `/run/margay`, or where that can't be written (in a user namespace) a folder of the user's own.
+pub(super) fn lock_folder() -> PathBuf {
+    let run = PathBuf::from("/run/margay");
+    let made =
+        std::fs::create_dir_all(&run).is_ok() && nix::unistd::access(&run, nix::unistd::AccessFlags::W_OK).is_ok();
+    if made { run } else { std::env::temp_dir().join(format!("margay-{}", nix::unistd::getuid())) }
+}

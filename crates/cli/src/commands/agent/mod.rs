@@ -1,0 +1,174 @@
+//! `margay agent`: the node agent, on a folder of YAML.
+
+#[cfg(target_os = "linux")]
+#[path = "linux.rs"]
+mod platform;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod platform;
+
+mod lock;
+mod log;
+#[cfg(windows)]
+mod service;
+mod status;
+
+use crate::streams::{Exit, Failure, Streams};
+use crate::words::counted;
+use lock::Lock;
+use margay_agent::{Agent, Followed, Options, Status, Waker};
+use margay_dataplane::{Driver, Recorder};
+use margay_datastore::Folder;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use tracing::{info, warn};
+
+/// How long --once waits for a data plane that reports endpoint by endpoint.
+const ONCE: Duration = Duration::from_secs(60);
+/// The bounds of --poll.
+const POLL: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
+
+/// Keep what is enforced on this node equal to a folder of YAML, for as long as it runs
+///
+/// The files are read again each --poll, and the data plane is programmed with what changed. What someone else changes in the data
+/// plane is mended. What can't be read stays as it was last read; an object that is removed is gone.
+///
+/// However it ends, by SIGTERM, Ctrl-C or a crash, what is in force stays in force, and the next start writes only what differs: established
+/// connections live on. One agent runs on a node; a second one refuses to start. Lines about what happens go to standard error.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// YAML or JSON: a folder with all below it, or a file; may be repeated
+    #[arg(short, long = "filename", value_name = "FILE|DIR")]
+    #[cfg_attr(not(windows), arg(required = true))]
+    #[cfg_attr(windows, arg(required_unless_present = "service"))]
+    filename: Vec<PathBuf>,
+    /// This node's name, as Pods have it in spec.nodeName
+    #[arg(long, value_name = "NAME")]
+    #[cfg_attr(not(windows), arg(required = true))]
+    #[cfg_attr(windows, arg(required_unless_present = "service"))]
+    node: Option<String>,
+    /// How often the files are read again: 500ms, 1s, 2m
+    #[arg(long, default_value = "1s", value_name = "TIME", value_parser = poll)]
+    poll: Duration,
+    /// Keep a JSON file that says how it goes: what is in force, what fails and since when, rules that can't be expressed, drift
+    #[arg(long, value_name = "FILE")]
+    status_file: Option<PathBuf>,
+    /// Write what happens to a file rather than to standard error; at 10 MiB it is begun anew, and the one before kept as FILE.old
+    #[arg(long, value_name = "FILE")]
+    log_file: Option<PathBuf>,
+    /// Put in force what the files say, then end: with exit code 1 where something failed
+    #[arg(long)]
+    once: bool,
+    /// Follow the files and report, but program nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Be a service of Windows
+    #[cfg(windows)]
+    #[arg(long, value_enum, conflicts_with = "once", value_name = "WHAT")]
+    service: Option<service::Command>,
+}
+
+#[cfg(target_os = "linux")]
+const AFTER_HELP: &str = "\
+Examples:
+  sudo margay agent -f cluster/ --node worker-1
+  sudo margay agent -f cluster/ --node worker-1 --once
+  sudo margay agent -f cluster/ --node worker-1 --status-file /run/margay/status.json
+  margay agent -f cluster/ --node worker-1 --dry-run";
+#[cfg(windows)]
+const AFTER_HELP: &str = "\
+Examples:
+  margay agent -f C:\\margay\\cluster --node worker-1
+  margay agent -f C:\\margay\\cluster --node worker-1 --dry-run
+  margay agent -f C:\\margay\\cluster --node worker-1 --service install
+  margay agent --service uninstall";
+
+fn poll(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| format!("{error}: write 500ms, 1s or 2m"))?;
+    if POLL.contains(&duration) { Ok(duration) } else { Err("it is between 10ms and 1h".into()) }
+}
+
+pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
+    #[cfg(windows)]
+    if let Some(command) = args.service {
+        return service::run(command, args, streams);
+    }
+    let waker = Waker::default();
+    if !args.once {
+        let stop = waker.clone();
+        let caught = ctrlc::set_handler(move || stop.stop());
+        caught.map_err(|error| Failure::usage(format!("signals can't be caught: {error}")))?;
+    }
+    let status = log::with(args.log_file.as_deref(), || follow(args, &waker))??;
+    if args.once { tell(&status, args.dry_run, streams) } else { Ok(Exit::Fine) }
+}
+
+/// Runs the agent until it is to stop, or with --once until all is in force that can be; how it went.
+fn follow(args: &Args, waker: &Waker) -> Result<Status, Failure> {
+    let node = args.node.as_deref().ok_or_else(|| Failure::usage("--node is missing: which node is this?"))?;
+    if args.filename.is_empty() {
+        return Err(Failure::usage("-f is missing: which folder is to be followed?"));
+    }
+    for path in &args.filename {
+        readable(path).map_err(|error| {
+            // Programming as much as nothing would open what was closed.
+            Failure::usage(format!("{} can't be read: {error}; what is in force stays in force", path.display()))
+        })?;
+    }
+    let _lock = if args.dry_run { None } else { Some(Lock::take(&platform::lock_name()?, &platform::lock_folder())?) };
+    let driver: Box<dyn Driver> = if args.dry_run { Box::new(Recorder::default()) } else { platform::driver(waker)? };
+    let options = Options { node: node.into(), poll: args.poll };
+    let source = Followed::new(Folder::new(&args.filename));
+    let mut agent = Agent::new(options, source, driver, Instant::now());
+    let programs = if args.dry_run { " (dry run: nothing is programmed)" } else { "" };
+    info!("margay {} on node {node}{programs}", env!("CARGO_PKG_VERSION"));
+    let deadline = args.once.then(|| Instant::now() + ONCE);
+    agent.run(waker, deadline, |status| {
+        if let Some(file) = &args.status_file
+            && let Err(error) = status::write(status, file)
+        {
+            // Policy matters more than what is said of it.
+            warn!("the status can't be written to {}: {error}", file.display());
+        }
+        if args.once && status.is_settled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    info!("stopped: what is in force stays in force");
+    Ok(agent.status())
+}
+
+/// Whether a path can be looked into.
+fn readable(path: &std::path::Path) -> std::io::Result<()> {
+    if std::fs::metadata(path)?.is_dir() {
+        std::fs::read_dir(path).map(drop)
+    } else {
+        std::fs::File::open(path).map(drop)
+    }
+}
+
+/// What --once came to.
+fn tell(status: &Status, dry_run: bool, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
+    let (endpoints, node) = (counted(status.endpoints, "endpoint"), &status.node);
+    for unsupported in status::unsupported(status) {
+        writeln!(streams.stdout, "{unsupported}")?;
+    }
+    if status.waiting > 0 {
+        writeln!(
+            streams.stdout,
+            "Nothing was heard within {} s of {} of {endpoints}.",
+            ONCE.as_secs(),
+            status.waiting
+        )?;
+    }
+    for failing in &status.failing {
+        writeln!(streams.stdout, "{} failed: {}", failing.object, failing.error)?;
+    }
+    if status.waiting > 0 || !status.failing.is_empty() {
+        return Ok(Exit::Findings);
+    }
+    let policies = if status.policies == 1 { "1 policy".to_owned() } else { format!("{} policies", status.policies) };
+    let in_force = if dry_run { "Would be in force" } else { "In force" };
+    writeln!(streams.stdout, "{in_force} on node {node}: {policies}, on {endpoints}.")?;
+    Ok(Exit::Fine)
+}
