@@ -134,7 +134,7 @@ impl Nodes {
 
     /// The host endpoint on a node's uplink (decision 20).
     fn uplink(&self, cluster: &Cluster, node: &SmolStr) -> Option<u32> {
-        let record = self.list.get(node)?;
+        let record = self.list.get(node).filter(|record| !record.windows)?;
         let cover = |host: &Host| match host.interface.as_deref() {
             Some(UPLINK) => Some(0),
             Some("*") => Some(2),

@@ -1,5 +1,6 @@
 //! What HNS answers when it won't.
 
+use crate::envelope::ErrorRecord;
 use std::fmt;
 
 /// An `HRESULT` of HNS. Those of HNS itself are `0x803b00nn` \[MS\]; Win32 errors come as `0x8007nnnn`, or bare from some doors.
@@ -81,6 +82,58 @@ codes! {
     ACCESS_DENIED 0x8007_0005 "access is denied; administrators alone may ask HNS",
     TIMEOUT 0x8007_05b4 "HNS did not answer in time",
     NOT_IMPLEMENTED 0x8000_4001 "this is not implemented",
+    UNSPECIFIED 0x8000_4005 "something failed that has no code",
+    MODULE_NOT_FOUND 0x8007_007e "a DLL is not there",
+    PROCEDURE_NOT_FOUND 0x8007_007f "a DLL lacks a function",
+    MORE_DATA 0x8007_00ea "the answer is too long",
+    INVALID_DATA 0x8007_000d "the answer is no text",
+}
+
+impl ErrorCode {
+    /// The facility of Win32 errors, in the upper half of an `HRESULT`.
+    const WIN32: u32 = 0x8007_0000;
+
+    /// The same error as an `HRESULT`: some doors give Win32 errors by their bare number, such as `0x490` \[SRC\].
+    #[must_use]
+    pub fn canonical(self) -> Self {
+        if (1..0x1_0000).contains(&self.0) { Self(Self::WIN32 | self.0) } else { self }
+    }
+
+    /// Whether the object that was asked for is not there.
+    pub fn is_not_found(self) -> bool {
+        let missing = [Self::ELEMENT_NOT_FOUND, Self::NETWORK_NOT_FOUND, Self::ENDPOINT_NOT_FOUND];
+        missing.contains(&self.canonical())
+    }
+
+    /// Whether HNS itself is not there, or went away during the call.
+    pub fn is_disconnected(self) -> bool {
+        let gone = [Self::RPC_CALL_FAILED, Self::RPC_SERVER_UNAVAILABLE, Self::MANAGER_STOPPED];
+        gone.contains(&self.canonical())
+    }
+
+    /// Whether the same call may succeed later: false where the request itself is wrong, or can't be served by this HNS.
+    pub fn may_pass(self) -> bool {
+        let for_good = [
+            Self::INVALID_NETWORK,
+            Self::INVALID_NETWORK_TYPE,
+            Self::INVALID_ENDPOINT,
+            Self::INVALID_POLICY,
+            Self::INVALID_POLICY_TYPE,
+            Self::INVALID_REMOTE_ENDPOINT_OPERATION,
+            Self::REQUEST_UNSUPPORTED,
+            Self::MAPPING_NOT_SUPPORTED,
+            Self::INVALID_JSON,
+            Self::INVALID_JSON_REFERENCE,
+            Self::INVALID_PARAMETER,
+            Self::BUFFER_OVERFLOW,
+            Self::ACCESS_DENIED,
+            Self::NOT_IMPLEMENTED,
+            Self::VFP_NOT_ALLOWED,
+            Self::MODULE_NOT_FOUND,
+            Self::PROCEDURE_NOT_FOUND,
+        ];
+        !for_good.contains(&self.canonical())
+    }
 }
 
 impl fmt::Display for ErrorCode {
@@ -114,13 +167,11 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HNS answered {}", self.code)?;
-        if let Some(meaning) = self.code.meaning() {
+        if let Some(meaning) = self.code.canonical().meaning() {
             write!(f, ": {meaning}")?;
         }
-        let record: Option<serde_json::Value> = serde_json::from_str(&self.record).ok();
-        let said = record.as_ref().and_then(|record| record.get("Error")).and_then(serde_json::Value::as_str);
-        match said.map(str::trim).filter(|said| !said.is_empty()) {
-            Some(said) => write!(f, " (it says: {})", said.chars().take(300).collect::<String>()),
+        match ErrorRecord::read(&self.record).ok().and_then(|record| record.said()) {
+            Some(said) => write!(f, " (it says: {said})"),
             None => Ok(()),
         }
     }

@@ -152,3 +152,26 @@ impl FromStr for Version {
         Ok(Self { major, minor })
     }
 }
+
+/// One of the two ways to ask HNS. Both see the same objects, spelt differently \[SRC\].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Door {
+    /// `vmcompute.dll`: requests of a method, a path and a body.
+    V1,
+    /// `computenetwork.dll`, from HNS 9.2 on: calls for each kind of object.
+    V2,
+}
+
+impl Door {
+    /// Both doors.
+    pub const ALL: [Self; 2] = [Self::V1, Self::V2];
+}
+
+impl fmt::Display for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Door::V1 => "V1 API",
+            Door::V2 => "V2 API",
+        })
+    }
+}

@@ -172,7 +172,8 @@ fn a_named_lab_outlives_its_maker() {
     let topology = cluster(Wiring::Bridge, 2, 4);
     let standing = || Namespace::named(&lab).unwrap();
     let mut fabric = Fabric::build_named(&topology, &lab).unwrap();
-    assert_eq!(standing().len(), 2 + 2 + 4);
+    // The wire, the world outside, the switch; nodes and pods.
+    assert_eq!(standing().len(), 3 + 2 + 4);
     assert!(matches!(Fabric::build_named(&topology, &lab), Err(Error::Topology(_))), "it stands already");
     let smaller = Topology { pods: topology.pods[1..].to_vec(), ..topology.clone() };
     fabric.update(&smaller).unwrap();
@@ -190,7 +191,7 @@ fn a_named_lab_outlives_its_maker() {
     assert!(error.contains("pod-default_pod-0"), "{error}");
     drop(fabric);
 
-    assert_eq!(Fabric::remove_named(&lab).unwrap().len(), 2 + 2 + 3);
+    assert_eq!(Fabric::remove_named(&lab).unwrap().len(), 3 + 2 + 3);
     assert_eq!((standing(), Fabric::remove_named(&lab).unwrap()), (vec![], vec![]));
     assert!(matches!(Fabric::attach(&topology, &lab), Err(Error::NotStanding { .. })));
 }

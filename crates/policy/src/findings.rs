@@ -21,6 +21,11 @@ pub enum Finding {
         /// Its index there.
         index: u16,
     },
+    /// A host endpoint is on a Windows node, where nothing can enforce it.
+    WindowsHost {
+        /// Which.
+        host: Key,
+    },
     /// A pod's egress policies let it ask none of the cluster's DNS servers.
     DnsCutOff {
         /// Which pod.
@@ -41,6 +46,7 @@ pub fn findings<'a>(
     let mut found: Vec<Finding> = idle.map(|key| Finding::SelectsNothing { policy: key.clone() }).collect();
     found.extend(plan.policies.iter().flat_map(|(_, policy)| dead_peers(plan, policy)));
     found.extend(dns_cut_off(plan, dns_servers));
+    found.extend(windows_hosts(plan));
     found.sort();
     found
 }
@@ -61,6 +67,12 @@ fn dead_peers(plan: &Plan, policy: &PlanPolicy) -> Vec<Finding> {
         found.extend(dead.map(|(index, _)| Finding::DeadPeer { policy: policy.key.clone(), direction, index }));
     }
     found
+}
+
+fn windows_hosts(plan: &Plan) -> impl Iterator<Item = Finding> + '_ {
+    let hosts = plan.endpoints.iter().filter(|(_, endpoint)| endpoint.interface.is_some());
+    let on_windows = hosts.filter(|(_, host)| plan.nodes.get(&host.node).is_some_and(|node| node.windows));
+    on_windows.map(|(_, host)| Finding::WindowsHost { host: host.key.clone() })
 }
 
 fn dns_cut_off(plan: &Plan, dns_servers: &BTreeSet<Key>) -> Vec<Finding> {

@@ -46,4 +46,4 @@ pub use rule::{AnyOf, AnyPort, PlanPolicy, PlanRule, Policy, Rule, RuleId, Side,
 pub use set::{IpSet, Member, MemberKind, Members, Population, Prefixes, SetKey, SetOf};
 pub use stack::{End, Stack, TierEnd, TierSlice};
 pub use trace::{Closest, Explanation, Mismatch, Step, explain};
-pub use verdict::{Always, Cause, Decision, HostDecision, Verdict, verdict, verdict_in};
+pub use verdict::{Always, Cause, Decision, HostDecision, Verdict, decision_at, verdict, verdict_in};

@@ -95,6 +95,16 @@ pub fn verdict_in(plan: &Plan, layer: Layer, flow: &Flow) -> Verdict {
     Verdict { allow, egress, ingress, hosts }
 }
 
+/// What a pod decides of a packet that comes to its port (ingress) or leaves it (egress), whatever the packet's address at its own end is: it may be that of a
+/// group, or of nobody. `None` of what is no pod.
+pub fn decision_at(plan: &Plan, endpoint: EndpointId, direction: Direction, flow: &Flow) -> Option<Decision> {
+    let pod = plan.endpoints.get(endpoint).filter(|endpoint| matches!(endpoint.stacks, EndpointStacks::Pod(_)))?;
+    Some(match direction {
+        Direction::Ingress => pod_ingress(plan, Layer::Enforced, pod, flow),
+        Direction::Egress => pod_egress(plan, Layer::Enforced, pod, flow),
+    })
+}
+
 /// What needs no policy at a pod, in both directions.
 fn always_at_pod(flow: &Flow) -> Option<Decision> {
     let cause = match flow {

@@ -14,7 +14,7 @@ const FAILSAFE_OUT: (&[u16], &[u16]) = (&[179, 2379, 2380, 5473, 6443, 6666, 666
 /// How well a host endpoint covers the node's uplink (decision 20): named, then by its addresses, then `*`; `None` when it doesn't.
 fn cover(host: &HostEndpoint, node: &Node) -> Option<u8> {
     match host.interface.as_deref() {
-        _ if host.node != node.meta.key.name => None,
+        _ if host.node != node.meta.key.name || node.windows => None,
         Some(UPLINK) => Some(0),
         Some("*") => Some(2),
         Some(_) => None,

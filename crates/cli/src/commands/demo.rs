@@ -119,7 +119,11 @@ fn matrix(
         cluster.plan().nodes.values().filter(|node| node.windows).map(|node| node.name.to_string()).collect();
     if !windows.is_empty() {
         let windows = words::list(windows, "and");
-        writeln!(streams.stdout, "The Windows node {windows} is played by the Linux data plane here.")?;
+        writeln!(
+            streams.stdout,
+            "The Windows node {windows} has an emulated HNS {}: its pods' packets pass the ACLs that a real one would have.",
+            margay_lab::cluster::HNS_VERSION
+        )?;
     }
     writeln!(streams.stdout, "\nWho reaches whom, measured with {sent} packets in {} ms:\n", took.as_millis())?;
     let header = |(to, protocol, port): &(&str, Protocol, u16)| match *protocol {
@@ -184,6 +188,12 @@ fn words_of(world: &World, finding: &Finding) -> (String, Option<String>, String
                 "Nothing that is there now is such a peer, so the rule lets nothing through: compare its labels with the pods'.".into(),
             )
         }
+        Finding::WindowsHost { host } => (
+            format!("{host} is on a Windows node"),
+            world.place(host),
+            "Windows has no rules for a node's own interfaces, so its policies are not enforced there: use the Windows firewall."
+                .into(),
+        ),
         Finding::DnsCutOff { pod, by } => {
             let by_names = words::list(by.iter().map(ToString::to_string), "and");
             (

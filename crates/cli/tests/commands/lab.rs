@@ -34,6 +34,36 @@ fn every_row_agrees_with_real_packets() {
     println!("{flows} flows measured");
 }
 
+/// A sample in an ordinary run, a different one for each version; all with `MARGAY_LONG` set.
+#[test]
+fn rows_agree_on_windows_at_each_version() {
+    if !may_run() {
+        return;
+    }
+    let every = if std::env::var_os("MARGAY_LONG").is_some() { 1 } else { 8 };
+    let (mut flows, mut closed) = (0, 0);
+    for (first, version) in ["7.0", "9.5", "15.4"].into_iter().enumerate() {
+        for state in states().iter().skip(first % every).step_by(every) {
+            let path = state.flows.path().display();
+            let command = format!("margay lab run -f - --flows {path} --os windows --hns-version {version}");
+            let run = margay(&command, &state.objects);
+            assert_eq!(run.code, 0, "HNS {version}, {}: {}", state.id, run.err);
+            for line in run.out.lines() {
+                let row: Value = serde_json::from_str(line).expect("a JSON line");
+                let unsupported = row["unsupported"] == true;
+                let agrees = if unsupported {
+                    row["measured"] == "deny" && row["protocol"] == "SCTP"
+                } else {
+                    row["measured"] == row["expect"]
+                };
+                assert!(agrees && row["predicted"] == row["expect"], "HNS {version}, {}: {line}", state.id);
+                (flows, closed) = (flows + 1, closed + usize::from(unsupported));
+            }
+        }
+    }
+    println!("{flows} flows measured on Windows, {closed} of them closed because HNS matches no ports of SCTP");
+}
+
 #[test]
 fn the_demo_agrees_with_itself() {
     if !may_run() {
@@ -43,6 +73,7 @@ fn the_demo_agrees_with_itself() {
     assert_eq!(run.code, 0, "{run}");
     for expected in [
         "Predicted and measured agree in each of the 36 cells",
+        "The Windows node windows-1 has an emulated HNS",
         "3 findings",
         "NetworkPolicy monitoring/prometheus selects nothing",
         "NetworkPolicy shop/database ingress rule 0 matches nobody",

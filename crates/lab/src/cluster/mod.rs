@@ -1,4 +1,4 @@
-//! A cluster that is really there: resources become namespaces, policy becomes nftables, flows become packets.
+//! A cluster that is really there: resources become namespaces, policy becomes nftables or, on Windows nodes, ACLs of an emulated HNS; flows become packets.
 //!
 //! [`Cluster`] joins the [fabric](crate::fabric), an engine and a driver for each node, and the [probes](crate::probe). What it predicts comes from the
 //! same Plan and the same verdict as everywhere; what it measures comes from the kernel.
@@ -6,17 +6,21 @@
 mod error;
 mod node;
 mod shape;
+mod windows;
 
 pub use error::Error;
 
-use crate::fabric::{BridgeFilter, Fabric, Wiring};
+use crate::fabric::{BridgeFilter, Fabric, Filter, Wiring};
 use crate::probe::{Outcome, Packet, Probe, Prober, Site, Transport};
 use margay_api::Update;
 use margay_engine::{Engine, Scope};
+use margay_hcn::Version;
 use margay_policy::{Flow, Plan, verdict};
-use node::NodeAgent;
+use node::{LinuxNode, NodeAgent, Plane, Wired};
 use shape::Shape;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use windows::{Vfp, WindowsNode};
 
 /// How a cluster is made.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -27,9 +31,25 @@ pub struct Options {
     pub drop_invalid: bool,
     /// When a change of policy denies what is established, such connections end.
     pub cut_established: bool,
+    /// What every node runs; `None` is what each node's labels say. A lab that stays runs Linux alone.
+    pub os: Option<Os>,
+    /// The HNS of Windows nodes.
+    pub hns_version: Option<Version>,
     /// Gives the namespaces names under `/run/netns` that begin with this, where they stay until [`Fabric::remove_named`].
     pub name: Option<String>,
 }
+
+/// What a node runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Os {
+    /// Linux: nftables.
+    Linux,
+    /// Windows: HNS and VFP, emulated, which every frame of a pod passes.
+    Windows,
+}
+
+/// The HNS of Windows nodes where nothing else is said: that of Windows Server 2025.
+pub const HNS_VERSION: Version = Version::new(15, 4);
 
 /// A cluster of network namespaces with its policies in force.
 pub struct Cluster {
@@ -39,6 +59,7 @@ pub struct Cluster {
     nodes: BTreeMap<String, NodeAgent>,
     whole: Engine,
     prober: Prober,
+    vfp: Arc<Vfp>,
 }
 
 /// What became of a flow's first packet.
@@ -104,7 +125,9 @@ impl Cluster {
             nodes: BTreeMap::new(),
             whole: Engine::new(Scope::Everything),
             prober: Prober::default(),
+            vfp: Arc::default(),
         };
+        cluster.fabric.set_filter(Arc::clone(&cluster.vfp) as Arc<dyn Filter>);
         cluster.apply(updates)?;
         Ok(cluster)
     }
@@ -121,9 +144,17 @@ impl Cluster {
         }
         whole.in_sync();
         whole.flush();
-        let topology = shape.topology(whole.plan(), options.wiring);
+        let topology = shape.topology(whole.plan(), &options);
         let fabric = Fabric::attach(&topology, options.name.as_deref().unwrap_or_default())?;
-        Ok(Self { options, fabric, shape, nodes: BTreeMap::new(), whole, prober: Prober::default() })
+        Ok(Self {
+            options,
+            fabric,
+            shape,
+            nodes: BTreeMap::new(),
+            whole,
+            prober: Prober::default(),
+            vfp: Arc::default(),
+        })
     }
 
     /// Resources changed: namespaces come and go, and every node's policy follows. A pod's namespace is joined to the others only after the policy
@@ -139,22 +170,38 @@ impl Cluster {
         }
         self.whole.in_sync();
         self.whole.flush();
-        let topology = self.shape.topology(self.whole.plan(), self.options.wiring);
+        let topology = self.shape.topology(self.whole.plan(), &self.options);
         // Nodes first: a driver needs its node's namespace, and new pods are to meet its rules.
         let mut nodes = topology.clone();
         let known = |pod: &crate::fabric::Pod| self.fabric.topology().pods.iter().any(|other| other.id == pod.id);
         nodes.pods.retain(known);
         self.fabric.update(&nodes)?;
-        self.nodes.retain(|name, _| topology.nodes.iter().any(|node| node.name == *name));
+        let stays = |name: &String, agent: &NodeAgent| {
+            topology.nodes.iter().any(|node| node.name == *name && node.switched == agent.is_windows())
+        };
+        self.nodes.retain(|name, agent| stays(name, agent));
         for (index, node) in topology.nodes.iter().enumerate() {
-            let driver_options = self.shape.driver_options(&topology, index, &self.options);
+            let wired = Wired {
+                options: self.shape.driver_options(&topology, index, &self.options),
+                pods: topology
+                    .pods
+                    .iter()
+                    .filter(|pod| pod.node == index)
+                    .map(|pod| (pod.id.clone(), pod.addresses.clone()))
+                    .collect(),
+            };
             match self.nodes.get_mut(&node.name) {
-                Some(agent) => agent.apply(&updates, driver_options)?,
+                Some(agent) => agent.apply(&updates, &wired)?,
                 None => {
-                    let name = self.shape.node_name(&node.name);
-                    let mut agent =
-                        self.fabric.node(index).enter(|| NodeAgent::start(name, driver_options.clone()))??;
-                    agent.apply(&self.shape.everything(), driver_options)?;
+                    let plane = if node.switched {
+                        let version = self.options.hns_version.unwrap_or(HNS_VERSION);
+                        Plane::Windows(Box::new(WindowsNode::start(&node.name, version, Arc::clone(&self.vfp))?))
+                    } else {
+                        let start = || LinuxNode::start(&node.name, wired.options.clone());
+                        Plane::Linux(Box::new(self.fabric.node(index).enter(start)??))
+                    };
+                    let mut agent = NodeAgent::new(self.shape.node_name(&node.name), plane);
+                    agent.apply(&self.shape.everything(), &wired)?;
                     self.nodes.insert(node.name.clone(), agent);
                 }
             }
@@ -183,6 +230,11 @@ impl Cluster {
     /// Whether the Plan lets each flow through.
     pub fn predict(&self, flow: &Flow) -> bool {
         verdict(self.plan(), flow).allow
+    }
+
+    /// Whether a flow that the Plan lets through is stopped on a Windows node, where HNS can't express a rule that would let it through.
+    pub fn is_unsupported(&self, flow: &Flow) -> bool {
+        self.vfp.closes(self.plan(), flow)
     }
 
     /// Sends the first packet of each flow, all at once, and says what became of it.

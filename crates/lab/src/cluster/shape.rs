@@ -1,6 +1,6 @@
 //! What of the resources makes the fabric: which nodes and pods there are, and where an address is.
 
-use super::Options;
+use super::{Options, Os};
 use crate::fabric::{Node, Pod, Topology, Wiring, host_interface};
 use crate::probe::Site;
 use margay_api::{Key, Kind, Object, Update};
@@ -40,7 +40,8 @@ impl Shape {
     }
 
     /// The fabric that the resources ask for: every Node, every node that a pod names, every pod that is an endpoint.
-    pub(super) fn topology(&mut self, plan: &Plan, wiring: Wiring) -> Topology {
+    pub(super) fn topology(&mut self, plan: &Plan, options: &Options) -> Topology {
+        let wiring = options.wiring;
         let mut names: BTreeSet<SmolStr> = plan.nodes.keys().cloned().collect();
         let pods: Vec<_> = {
             let of_pods = |(_, e): &(_, &margay_policy::Endpoint)| matches!(e.stacks, EndpointStacks::Pod(_));
@@ -50,7 +51,7 @@ impl Shape {
         };
         names.extend(pods.iter().map(|pod| pod.node.clone()));
         let names: Vec<SmolStr> = names.into_iter().collect();
-        let nodes: Vec<Node> = names.iter().map(|name| self.node(plan, name, wiring)).collect();
+        let nodes: Vec<Node> = names.iter().map(|name| self.node(plan, name, options)).collect();
         let index = |name: &SmolStr| names.binary_search(name).unwrap_or_default();
         let pods: Vec<Pod> = pods
             .iter()
@@ -71,7 +72,8 @@ impl Shape {
         Topology { wiring, nodes, pods }
     }
 
-    fn node(&self, plan: &Plan, name: &SmolStr, wiring: Wiring) -> Node {
+    fn node(&self, plan: &Plan, name: &SmolStr, options: &Options) -> Node {
+        let wiring = options.wiring;
         let info = plan.nodes.get(name);
         let own = info.map(|info| info.addresses.clone()).unwrap_or_default();
         let key = Key { kind: Kind::Node, namespace: SmolStr::default(), name: name.clone() };
@@ -88,7 +90,11 @@ impl Shape {
             addresses: own.into_iter().filter(|address| !on_bridge.contains(address)).collect(),
             gateways: on_bridge,
             uplink: info.map_or(UPLINK.into(), |info| info.uplink.to_string()),
-            switched: false,
+            switched: match options.os {
+                _ if options.name.is_some() => false,
+                Some(os) => os == Os::Windows,
+                None => info.is_some_and(|info| info.windows),
+            },
         }
     }
 

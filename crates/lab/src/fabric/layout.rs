@@ -181,7 +181,7 @@ fn lay_pod(topology: &Topology, numbers: &Numbers, index: usize, layout: &mut La
         let (index, name) = (to_pod.0, switch_interface(to_pod.1, &pod.id));
         let mac_of = |side: Side| mac(if side == Side::Node { Role::SwitchToNode } else { Role::SwitchToPod }, number);
         switch.insert(Object::Veth { index, name, mac: mac_of(Side::Pod), bridge: None, peer });
-        switch.insert(Object::Up { device: to_node.0 });
+        switch.insert(Object::FarEnd { index: to_node.0 });
         let name = switch_interface(Side::Node, &pod.id);
         peer = Peer { place: Place::Switch, index: to_node.0, name, mac: mac_of(Side::Node) };
     }

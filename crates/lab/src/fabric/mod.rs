@@ -97,7 +97,7 @@ impl Fabric {
     }
 
     /// Makes the cluster with names under `/run/netns` (`LAB-node-NAME`, `LAB-pod-NAMESPACE_NAME`, `LAB-wire`,
-    /// `LAB-external`), where it stays when this value is dropped and the process has ended, until [`Fabric::remove_named`].
+    /// `LAB-external`, `LAB-switch`), where it stays when this value is dropped and the process has ended, until [`Fabric::remove_named`].
     ///
     /// # Errors
     /// As [`Fabric::build`]; [`Error::File`] where such a lab is standing already, which is left alone.

@@ -76,6 +76,8 @@ pub(super) enum Object {
     Bridge { index: u32, name: String, mac: Mac },
     /// The near end of a veth pair, up, perhaps as the port of a bridge.
     Veth { index: u32, name: String, mac: Mac, bridge: Option<u32>, peer: Peer },
+    /// The far end of a pair that another namespace made, set up; deleted with the pair, for a namespace that is given up lingers.
+    FarEnd { index: u32 },
     /// An interface that is there already, set up.
     Up { device: u32 },
     /// An address, alone: without a route to the net around it.
@@ -94,7 +96,7 @@ impl Object {
     /// The interface with whose removal the kernel removes this too.
     pub(super) fn device(&self) -> Option<u32> {
         match *self {
-            Object::Bridge { index, .. } | Object::Veth { index, .. } => Some(index),
+            Object::Bridge { index, .. } | Object::Veth { index, .. } | Object::FarEnd { index } => Some(index),
             Object::Up { device }
             | Object::Address { device, .. }
             | Object::Neighbour { device, .. }
@@ -117,14 +119,14 @@ impl Object {
 
     /// Whether it is an interface of its own.
     pub(super) fn is_link(&self) -> bool {
-        matches!(self, Object::Bridge { .. } | Object::Veth { .. })
+        matches!(self, Object::Bridge { .. } | Object::Veth { .. } | Object::FarEnd { .. })
     }
 
     /// The request that makes it. `descriptor` gives a namespace's file descriptor.
     pub(super) fn make(&self, descriptor: impl Fn(Place) -> RawFd) -> Request {
         use RouteNetlinkMessage as M;
         let (message, flags) = match self {
-            Object::Up { device } => return Request::up(*device),
+            Object::Up { device } | Object::FarEnd { index: device } => return Request::up(*device),
             Object::Bridge { .. } | Object::Veth { .. } => (M::NewLink(self.link(descriptor)), NLM_F_EXCL),
             Object::Address { .. } => (M::NewAddress(self.address()), NLM_F_REPLACE),
             Object::Neighbour { .. } | Object::Forwarding { .. } => (M::NewNeighbour(self.neighbour()), NLM_F_REPLACE),
@@ -139,7 +141,7 @@ impl Object {
         use RouteNetlinkMessage as M;
         let message = match self {
             Object::Up { .. } => return None,
-            Object::Bridge { index, .. } | Object::Veth { index, .. } => {
+            Object::Bridge { index, .. } | Object::Veth { index, .. } | Object::FarEnd { index } => {
                 let mut link = LinkMessage::default();
                 link.header.index = *index;
                 link.attributes = vec![LinkAttribute::Group(DOOMED)];
@@ -294,7 +296,7 @@ impl fmt::Display for Object {
         match self {
             Object::Bridge { name, .. } => write!(f, "bridge {name}"),
             Object::Veth { name, peer, .. } => write!(f, "veth pair {name} and {}", peer.name),
-            Object::Up { device } => write!(f, "the link of interface {device}"),
+            Object::Up { device } | Object::FarEnd { index: device } => write!(f, "the link of interface {device}"),
             Object::Address { device, address } => write!(f, "address {address} of interface {device}"),
             Object::Neighbour { device, address, .. } => write!(f, "neighbour {address} of interface {device}"),
             Object::Forwarding { port, .. } => write!(f, "the forwarding entry of bridge port {port}"),

@@ -62,6 +62,15 @@ fn d20_which_host_endpoint_covers_the_uplink() {
 }
 
 #[test]
+fn d20_a_windows_node_has_no_host_endpoint() {
+    let hosts = [host("a", "node: node-1, interfaceName: eth0"), host("b", "node: node-2, interfaceName: eth0")];
+    let mut documents: Vec<String> = nodes().into_iter().chain(hosts).collect();
+    check_base(&documents, &[("192.0.2.1 172.20.0.1 tcp 80", "deny"), ("192.0.2.1 172.20.0.2 tcp 80", "deny")]);
+    documents[0] = node("node-1", "172.20.0.1", "10.1.0.0/16", "kubernetes.io/os=windows");
+    check_base(&documents, &[("192.0.2.1 172.20.0.1 tcp 80", "allow"), ("192.0.2.1 172.20.0.2 tcp 80", "deny")]);
+}
+
+#[test]
 fn d21_the_way_of_a_packet() {
     let open = "profiles: [projectcalico-default-allow]";
     let hosts = [

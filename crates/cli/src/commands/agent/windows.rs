@@ -3,13 +3,23 @@
 use crate::streams::Failure;
 use margay_agent::Waker;
 use margay_dataplane::Driver;
+use margay_hcn::Dll;
+use margay_windows::driver::{HnsDriver, Options};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The driver, which wakes the agent when HNS has something to say.
-pub(super) fn driver(_waker: &Waker) -> Result<Box<dyn Driver>, Failure> {
-    Err(Failure::usage(
-        "this margay has no driver for the Host Networking Service (HNS) linked in yet: `margay agent --dry-run` follows the files and programs nothing",
-    ))
+pub(super) fn driver(waker: &Waker) -> Result<Box<dyn Driver>, Failure> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Failure::usage(format!(
+            "the Host Networking Service (HNS) can't be reached: {error}; the agent needs a Windows Server node with containers, and an administrator's rights"
+        ))
+    };
+    let service = Arc::new(Dll::load().map_err(|error| failed(&error))?);
+    let mut driver = HnsDriver::new(service, &Options::default()).map_err(|error| failed(&error))?;
+    let waker = waker.clone();
+    driver.set_waker(move || waker.driver());
+    Ok(Box::new(driver))
 }
 
 /// The lock of the machine, which has one HNS.

@@ -1,0 +1,121 @@
+//! One endpoint, from what it has to what it should have.
+
+use super::found::{Found, sort};
+use super::{Write, number, writes};
+use margay_hcn::{Acl, AclRule, Door, Guid, Hns, Policy, Version};
+
+/// What it took, and what is left.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// Calls that changed something.
+    pub(super) writes: u32,
+    /// ACLs of others that are asked before ours, in words.
+    pub(super) intruders: Vec<String>,
+}
+
+/// Why an endpoint's ACLs are not what they should be.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// HNS answered so.
+    #[error(transparent)]
+    Hns(#[from] margay_hcn::Error),
+    /// It took what was written and shows something else.
+    #[error("HNS took the ACLs of endpoint {id}, but shows {shown} of {wanted} as they were written")]
+    NotShown {
+        /// The endpoint.
+        id: Guid,
+        /// How many it shows of those written.
+        shown: usize,
+        /// How many were written.
+        wanted: usize,
+    },
+}
+
+impl Error {
+    /// Whether there is no such endpoint.
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self, Error::Hns(error) if error.is_not_found())
+    }
+}
+
+/// Makes the ACLs of an endpoint these. Every write follows from what was read just before it, and what was written is read again.
+///
+/// # Errors
+/// What went wrong; what is in force then lets nothing through that neither the old list nor the new one does.
+pub(super) fn converge(
+    hns: &Hns,
+    id: Guid,
+    desired: &[AclRule],
+    version: Version,
+    remove_foreign: bool,
+) -> Result<Outcome, Error> {
+    let (mut count, mut whole) = (0, hns.door() == Door::V1);
+    let mut found = Found::of(&hns.endpoint(id)?, version);
+    let target = target(desired, &found, version);
+    loop {
+        let removes = remove_foreign && found.intruders().next().is_some();
+        let call = writes(&found.ours, &target, found.beside, whole || removes).into_iter().next();
+        let Some(call) = call.or_else(|| removes.then(|| Write::Replace(target.clone()))) else { break };
+        write(hns, id, &found, call, removes)?;
+        count += 1;
+        let before = std::mem::replace(&mut found, Found::of(&hns.endpoint(id)?, version));
+        if found == before {
+            // A Remove that matched nothing, most likely: what it matches by is \[UNK\]. The whole list says it without.
+            if whole {
+                let shown = target.iter().filter(|acl| found.ours.contains(acl)).count();
+                return Err(Error::NotShown { id, shown, wanted: target.len() });
+            }
+            whole = true;
+        }
+    }
+    Ok(Outcome { writes: count, intruders: found.intruders().map(describe).collect() })
+}
+
+/// How an endpoint's ACLs differ from these, in words.
+///
+/// # Errors
+/// Where it can't be read.
+pub(super) fn differs(hns: &Hns, id: Guid, desired: &[AclRule], version: Version) -> Result<Option<String>, Error> {
+    let found = Found::of(&hns.endpoint(id)?, version);
+    let target = target(desired, &found, version);
+    if found.ours == target {
+        return Ok(None);
+    }
+    let missing = target.iter().filter(|acl| !found.ours.contains(acl)).count();
+    let more = found.ours.iter().filter(|acl| !target.contains(acl)).count();
+    Ok(Some(format!(
+        "HNS endpoint {id}: {missing} of {} ACLs are missing, {more} are there that should not be",
+        target.len()
+    )))
+}
+
+/// The list that should be there, as HNS would show it.
+fn target(desired: &[AclRule], found: &Found, version: Version) -> Vec<Acl> {
+    let mut target = number(desired, &found.ours, version);
+    sort(&mut target);
+    target
+}
+
+fn write(hns: &Hns, id: Guid, found: &Found, call: Write, removes: bool) -> Result<(), margay_hcn::Error> {
+    let policies = |acls: Vec<Acl>| acls.into_iter().map(Policy::Acl).collect::<Vec<_>>();
+    match call {
+        Write::Add(acls) => hns.add_policies(id, &policies(acls)),
+        Write::Remove(acls) => hns.remove_policies(id, &policies(acls)),
+        Write::Replace(acls) => {
+            let intruders: Vec<&Policy> = if removes { found.intruders().collect() } else { Vec::new() };
+            let foreign = found.foreign.iter().filter(|policy| !intruders.contains(policy)).cloned();
+            hns.replace_acls(id, &foreign.chain(policies(acls)).collect::<Vec<_>>())
+        }
+    }
+}
+
+/// An ACL of others.
+fn describe(policy: &Policy) -> String {
+    match policy.acl() {
+        Some(acl) => {
+            let rule = &acl.rule;
+            format!("{} {} {} of priority {}", rule.rule_type, rule.action, rule.direction, acl.priority)
+        }
+        None => "one that can't be read exactly".into(),
+    }
+}

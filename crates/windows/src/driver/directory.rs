@@ -1,0 +1,108 @@
+//! Which HNS endpoint has an address.
+
+use margay_hcn::{Endpoint, Guid, Hns, Network, NetworkMode};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// The endpoints of this node by address, as HNS last listed them. They are listed again when one is asked for that is not there.
+#[derive(Default)]
+pub(super) struct Directory {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// When the list was asked for that this is made of.
+    asked: Option<Instant>,
+    by_address: HashMap<IpAddr, Vec<Place>>,
+    networks: HashMap<Guid, NetworkMode>,
+}
+
+/// Where an address is.
+#[derive(Clone, Debug, PartialEq)]
+struct Place {
+    id: Guid,
+    network: Option<Guid>,
+}
+
+/// Why an address has no endpoint that can be programmed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Missing {
+    /// No endpoint of this node has it.
+    #[error(
+        "no HNS endpoint that is attached on this node has the address {0}: its container may not have started yet"
+    )]
+    Endpoint(IpAddr),
+    /// It is on a network of a kind where VFP enforces nothing \[MS, FIELD\].
+    #[error(
+        "the HNS endpoint of {address} is on a network of type {mode}, where HNS takes ACLs and enforces none: use L2Bridge, L2Tunnel or Overlay"
+    )]
+    Network {
+        /// The address.
+        address: IpAddr,
+        /// The network's mode.
+        mode: NetworkMode,
+    },
+    /// The list could not be had.
+    #[error("listing HNS endpoints: {0}")]
+    Hns(#[from] margay_hcn::Error),
+}
+
+impl Directory {
+    /// The endpoints that have any of these addresses, by a list that was asked for after `since` where none is in the one at hand.
+    ///
+    /// The list is V1's, one call for all of it, whatever the version \[SRC\]: asking V2 for each would take as many calls as there are endpoints.
+    pub(super) fn find(&self, v1: &Hns, addresses: &[IpAddr], since: Instant) -> Result<Vec<Guid>, Missing> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = addresses.iter().any(|address| state.by_address.contains_key(address));
+        if !known && state.asked.is_none_or(|asked| asked < since) {
+            *state = State::read(v1)?;
+        }
+        let mut ids = Vec::new();
+        for address in addresses {
+            // One that no endpoint has is of a family that this HNS lacks: it sends and receives nothing.
+            for place in state.by_address.get(address).into_iter().flatten() {
+                let mode = place.network.and_then(|network| state.networks.get(&network));
+                match mode.filter(|mode| !mode.enforces_switch_acls()) {
+                    Some(mode) => return Err(Missing::Network { address: *address, mode: mode.clone() }),
+                    None => ids.push(place.id),
+                }
+            }
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        match addresses.first().filter(|_| ids.is_empty()) {
+            Some(address) => Err(Missing::Endpoint(*address)),
+            None => Ok(ids),
+        }
+    }
+
+    /// What is known holds no more: HNS told of a change, or an endpoint was not there.
+    pub(super) fn forget(&self) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
+    }
+}
+
+impl State {
+    fn read(v1: &Hns) -> Result<Self, Missing> {
+        let asked = Some(Instant::now());
+        let networks = v1.networks()?.objects.into_iter();
+        let networks = networks.map(|network: Network| (network.id, network.mode)).collect();
+        let mut by_address: HashMap<IpAddr, Vec<Place>> = HashMap::new();
+        for endpoint in v1.endpoints()?.objects.into_iter().filter(is_here) {
+            let place = Place { id: endpoint.id, network: endpoint.network };
+            for address in endpoint.addresses {
+                by_address.entry(address).or_default().push(place.clone());
+            }
+        }
+        Ok(Self { asked, by_address, networks })
+    }
+}
+
+/// Whether an endpoint is a container's of this node: not one that stands for a pod elsewhere, nor one that a container left behind, whose address another may
+/// have by now \[FIELD\].
+fn is_here(endpoint: &Endpoint) -> bool {
+    !endpoint.remote && endpoint.state.is_none_or(|state| state.is_attached())
+}

@@ -1,0 +1,10 @@
+//! The HNS driver over the emulator: against the suite that every driver runs, and what is particular to it.
+
+#![allow(clippy::print_stderr, reason = "a test says what it measured")]
+
+mod agreement;
+mod conformance;
+mod endpoints;
+mod life;
+mod speed;
+mod support;

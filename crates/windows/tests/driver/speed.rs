@@ -1,0 +1,69 @@
+//! How long it takes where each call takes 20 ms, and each policy in it 1 ms more.
+
+use crate::support::*;
+use margay_dataplane::Driver;
+use margay_vfp::{Clock, Config, Latency};
+use std::time::{Duration, Instant};
+
+fn slow_node() -> Node {
+    let mut config = Config::new("15.4".parse().unwrap());
+    config.clock = Clock::real();
+    let node = Node::new(config);
+    let latency = Latency { call: Duration::from_millis(20), policy: Duration::from_millis(1) };
+    node.emulator.set_latency(latency);
+    node
+}
+
+#[test]
+fn five_hundred_policies_on_one_pod() {
+    let mut node = slow_node();
+    let mut source = Source::new();
+    // Each is of a port and a source of its own, so that none can be joined with another.
+    let policies: String = (0..500u16)
+        .map(|number| {
+            allow(&format!("p-{number}"), &format!("10.{}.{}.0/24", 100 + number / 250, number % 250), 1000 + number)
+        })
+        .collect();
+    source.put(&(pods(1) + &policies));
+    node.serve(source.plan());
+    let mut driver = node.driver();
+    let start = Instant::now();
+    resync(&mut driver, source.plan());
+    applied(&mut driver);
+    let took = start.elapsed();
+    let counters = node.emulator.counters();
+    let acls = node.acls("10.0.0.1");
+    eprintln!(
+        "500 policies on a pod: {took:.2?}, {} calls, {} policies sent, {acls} ACLs",
+        counters.calls, counters.policies
+    );
+    assert!(acls > 500 && took < Duration::from_secs(3), "{took:?} for {acls} ACLs");
+    let writes = node.emulator.counters().writes;
+    resync(&mut driver, source.plan());
+    applied(&mut driver);
+    assert_eq!(node.emulator.counters().writes, writes, "a resync of what is in place wrote something");
+}
+
+#[test]
+fn a_port_of_a_policy_of_fifty_pods() {
+    let mut node = slow_node();
+    let mut source = Source::new();
+    source.put(&(pods(50) + &allow("a", "10.1.0.0/16", 80)));
+    node.serve(source.plan());
+    let mut driver = node.driver();
+    resync(&mut driver, source.plan());
+    applied(&mut driver);
+    let before = node.emulator.counters();
+    let changes = source.put(&allow("a", "10.1.0.0/16", 81));
+    let start = Instant::now();
+    driver.submit(source.plan(), &changes);
+    applied(&mut driver);
+    let took = start.elapsed();
+    let after = node.emulator.counters();
+    let writes = after.writes - before.writes;
+    eprintln!(
+        "a port of a policy of 50 pods: {took:.2?}, {} calls, {writes} of them writes",
+        after.calls - before.calls
+    );
+    assert!(took < Duration::from_secs(2) && writes <= 50, "{took:?}, {writes} writes");
+}
