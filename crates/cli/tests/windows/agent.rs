@@ -55,11 +55,11 @@ impl Service<'_> {
     /// Starts it until this is said of it: a service manager that is still starting others by itself starts nothing else.
     fn start_until(&self, said: &str) {
         self.until(said, |service| {
-            let so = service.control("query").contains(said);
-            if !so {
+            let now = service.control("query");
+            if !now.contains(said) && now.contains("STOPPED") {
                 service.control("start");
             }
-            so
+            now.contains(said)
         });
     }
 

@@ -28,6 +28,10 @@ const ACCESS_DENIED: i32 = 5;
 const NOT_A_SERVICE: i32 = 1063;
 /// `ERROR_SERVICE_DOES_NOT_EXIST`.
 const NO_SUCH_SERVICE: i32 = 1060;
+/// `ERROR_SERVICE_CANNOT_ACCEPT_CTRL`: it is between two states.
+const CANNOT_ACCEPT: i32 = 1061;
+/// `ERROR_SERVICE_NOT_ACTIVE`: it has stopped.
+const NOT_ACTIVE: i32 = 1062;
 /// `ERROR_SERVICE_EXISTS`.
 const EXISTS: i32 = 1073;
 
@@ -168,13 +172,14 @@ fn uninstall(streams: &mut Streams<'_>) -> Result<Exit, Failure> {
 /// service manager removes it when it ends.
 fn stop(service: &Service) -> Result<(), Error> {
     let until = Instant::now() + STOPPING;
-    let mut status = service.query_status()?;
-    if status.current_state != ServiceState::Stopped {
-        status = service.stop()?;
-    }
-    while status.current_state != ServiceState::Stopped && Instant::now() < until {
+    while service.query_status()?.current_state != ServiceState::Stopped && Instant::now() < until {
+        match service.stop() {
+            Ok(_) => {}
+            // It is about to run, or to stop: ask again.
+            Err(error) if is(&error, CANNOT_ACCEPT) || is(&error, NOT_ACTIVE) => {}
+            Err(error) => return Err(error),
+        }
         std::thread::sleep(Duration::from_millis(50));
-        status = service.query_status()?;
     }
     Ok(())
 }
