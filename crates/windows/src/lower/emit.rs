@@ -27,10 +27,12 @@ impl Writer {
     pub(super) fn cost(self, product: &Product) -> Cost {
         let protocols = if product.protocols.is_full() { 1 } else { product.protocols.len() };
         let ports = [&product.near_ports, &product.far_ports];
+        // Port 0 by itself can't be named at all.
+        let lone_zero = |ports: &&PortSet| ports.ranges().next().is_some_and(|range| *range.end() == 0);
         let (each, in_lists) = match self.has_lists() {
+            true if ports.iter().any(lone_zero) => (usize::MAX, 0),
             true => (1, ports.iter().filter(|ports| !ports.is_full()).map(|ports| ports.ranges().len()).sum()),
             false => {
-                // Port 0 can't be named at all.
                 let numbers = ports.iter().map(|ports| match (ports.is_full(), ports.contains(0)) {
                     (true, _) => 1,
                     (false, true) => usize::MAX,

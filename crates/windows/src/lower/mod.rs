@@ -124,12 +124,13 @@ fn lower_one(plan: &Plan, sets: &Sets<'_>, id: EndpointId, target: &Target) -> L
     for (direction, way) in [(Direction::Ingress, Way::In), (Direction::Egress, Way::Out)] {
         let mut origins = Origins::default();
         let list = flatten::flatten(plan, sets, endpoint, direction, &mut origins);
-        let list = closed(list, writer);
+        let (list, port_zero) = closed(list, writer);
+        unsupported.extend(report::port_zero(port_zero.iter().map(|place| origins.get(*place))));
         let over_flow = list.iter().any(|entry| entry.origins.contains(&0) && *origins.get(0) == Origin::OverBudget);
         let (list, over) = within_budget(list, writer, half, &mut origins);
         if let Some(cut) = over {
             lowered.over_budget = Some((cut.cost.acls, cut.cost.entries));
-            unsupported.extend(report::cut(&cut.origins.iter().map(|place| origins.get(*place)).collect::<Vec<_>>()));
+            unsupported.extend(report::cut(cut.origins.iter().map(|place| origins.get(*place))));
         } else if over_flow {
             lowered.over_budget.get_or_insert((target.budget.acls + 1, 0));
         }
@@ -163,19 +164,19 @@ fn host_rules(writer: Writer) -> Vec<LoweredRule> {
     rules.to_vec()
 }
 
-/// A list as this version can write it, as small as we know how.
-fn closed(list: Vec<Entry>, writer: Writer) -> Vec<Entry> {
+/// A list as this version can write it, as small as we know how; and what is closed in it because port 0 can't be named.
+fn closed(list: Vec<Entry>, writer: Writer) -> (Vec<Entry>, Vec<u16>) {
     let cost = |product: &Product| writer.cost(product);
     let list = project::project(list);
     let list = project::name(list, writer.version);
     let list = if writer.version.has(Feature::Ipv6DualStack) { list } else { project::without_ipv6(list) };
     let list = widen(simplify(list), &cost);
-    let mut list = project::without_port_zero(simplify(list), writer.version);
+    let (mut list, port_zero) = project::without_port_zero(simplify(list), writer.version);
     // The last entry is of every packet and says so.
     if list.last().is_none_or(|last| !last.product.is_full()) {
         list.push(Entry::new(Product::full(), false, []));
     }
-    list
+    (list, port_zero)
 }
 
 /// What was cut off.

@@ -177,8 +177,9 @@ pub(super) fn name(list: Vec<Entry>, version: Version) -> Vec<Entry> {
     closed.collect()
 }
 
-/// Closes what would have to name port 0 by itself, which means any port to HNS \[FIELD\]; where there are no ranges, in every set that has it.
-pub(super) fn without_port_zero(list: Vec<Entry>, version: Version) -> Vec<Entry> {
+/// Closes what would have to name port 0 by itself, which means any port to HNS \[FIELD\]; where there are no ranges, in every set that has it. Gives what
+/// the changed entries come from, too.
+pub(super) fn without_port_zero(list: Vec<Entry>, version: Version) -> (Vec<Entry>, Vec<u16>) {
     let ranges = version.has(Feature::AclPortRanges);
     let fit = |ports: &PortSet, allow: bool| {
         let first = ports.ranges().next().filter(|_| !ports.is_full());
@@ -191,12 +192,16 @@ pub(super) fn without_port_zero(list: Vec<Entry>, version: Version) -> Vec<Entry
             _ => ports.clone(),
         }
     };
+    let mut changed = Vec::new();
     let closed = list.into_iter().filter_map(|mut entry| {
-        entry.product.near_ports = fit(&entry.product.near_ports, entry.allow);
-        entry.product.far_ports = fit(&entry.product.far_ports, entry.allow);
+        let (near, far) = (fit(&entry.product.near_ports, entry.allow), fit(&entry.product.far_ports, entry.allow));
+        if (&near, &far) != (&entry.product.near_ports, &entry.product.far_ports) {
+            changed.extend(&entry.origins);
+            (entry.product.near_ports, entry.product.far_ports) = (near, far);
+        }
         (!entry.product.is_empty()).then_some(entry)
     });
-    closed.collect()
+    (closed.collect(), changed)
 }
 
 /// Without IPv6, where the version has none: it is only ever denied.

@@ -3,7 +3,7 @@
 use super::Origin;
 use super::project::nameless;
 use margay_hcn::Version;
-use margay_net::{PortSet, Protocol};
+use margay_net::Protocol;
 use margay_policy::{Action, Direction, Plan, Rule, RuleId, SetId, StackId};
 
 /// A rule that HNS can't express, and what is done instead: never more is let through than the rule means.
@@ -34,15 +34,24 @@ pub(super) fn unsupported(plan: &Plan, stack: StackId, version: Version) -> Vec<
 }
 
 /// The rules among what was cut off.
-pub(super) fn cut(origins: &[&Origin]) -> Vec<Unsupported> {
-    let rules = origins.iter().filter_map(|origin| match origin {
+pub(super) fn cut<'a>(origins: impl Iterator<Item = &'a Origin>) -> impl Iterator<Item = Unsupported> {
+    let done = "the endpoint has too many ACLs: what this rule and those behind it would decide is blocked";
+    rules(origins).map(|rule| Unsupported { rule, field: "budget", done })
+}
+
+/// The rules among what is closed because port 0 can't be named by itself.
+pub(super) fn port_zero<'a>(origins: impl Iterator<Item = &'a Origin>) -> impl Iterator<Item = Unsupported> {
+    let done = "port 0 is not let through, and others may be blocked with it";
+    rules(origins).map(|rule| Unsupported { rule, field: "port 0", done })
+}
+
+fn rules<'a>(origins: impl Iterator<Item = &'a Origin>) -> impl Iterator<Item = RuleId> {
+    origins.filter_map(|origin| match origin {
         Origin::Rule(policy, direction, index) => {
             Some(RuleId { policy: policy.clone(), direction: *direction, index: *index })
         }
         _ => None,
-    });
-    let done = "the endpoint has too many ACLs: what this rule and those behind it would decide is blocked";
-    rules.map(|rule| Unsupported { rule, field: "budget", done }).collect()
+    })
 }
 
 fn fields(rule: &Rule<SetId>, version: Version) -> Vec<(&'static str, &'static str)> {
@@ -60,13 +69,6 @@ fn fields(rule: &Rule<SetId>, version: Version) -> Vec<(&'static str, &'static s
     if has_ports && rule.protocol.is_none_or(|protocol| ![Protocol::TCP, Protocol::UDP].contains(&protocol)) {
         let narrow = "other protocols than TCP and UDP are let through only where all their ports are";
         found.push(("ports", narrowed("other protocols than TCP and UDP are blocked on every port", narrow)));
-    }
-    let zero = |ports: &PortSet| ports.contains(0);
-    if sides
-        .iter()
-        .any(|side| side.ports.as_ref().is_some_and(|ports| zero(&ports.numbers)) || zero(&side.without_ports.numbers))
-    {
-        found.push(("port 0", narrowed("more ports are blocked", "port 0 is not let through")));
     }
     let nameless = nameless(version);
     if [rule.protocol, rule.not_protocol].into_iter().flatten().any(|protocol| nameless.contains(protocol)) {

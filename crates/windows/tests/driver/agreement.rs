@@ -42,8 +42,7 @@ fn packet(flow: &Flow) -> Packet {
 fn is_exact(unsupported: &[&str], version: Version, flow: &Flow) -> bool {
     let family = flow.family() == Family::V4 || version.has(Feature::Ipv6DualStack);
     let field = match flow.protocol {
-        Protocol::TCP | Protocol::UDP if flow.port == 0 || flow.source_port == 0 => "port 0",
-        Protocol::TCP | Protocol::UDP => "",
+        Protocol::TCP | Protocol::UDP => "port 0",
         Protocol::ICMP => "icmp",
         Protocol::ICMPV6 => return false,
         _ => "ports",

@@ -257,6 +257,25 @@ fn negations_where_an_acl_takes_one_address_and_one_port() {
     }
 }
 
+/// "0,2-65535" would name port 0 by itself.
+#[test]
+fn all_ports_but_the_first_are_not_written_as_two_ranges() {
+    let rule = "{action: Allow, protocol: TCP, destination: {notPorts: [1]}}";
+    check(
+        "9.5",
+        &global("p", "default", 1, rule),
+        &expect![[r#"
+        In  Allow from 10.0.0.1/32 to 10.0.0.1/32  [to itself]
+        In  Allow from 192.0.2.1/32  [from its own node]
+        In  Block TCP from 0.0.0.0/0 local port 1  [end of tier default (GlobalNetworkPolicy p)]
+        In  Allow TCP from 0.0.0.0/0  [GlobalNetworkPolicy p ingress[0]]
+        In  Block  [end of tier default (GlobalNetworkPolicy p)]
+        Out Allow to 0.0.0.0/0  [profile]
+        Out Block  []
+    "#]],
+    );
+}
+
 #[test]
 fn two_source_sets_are_an_intersection() {
     let rule = "{action: Allow, source: {selector: app == 'db', nets: [10.0.0.0/30]}}";

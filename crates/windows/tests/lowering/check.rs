@@ -118,7 +118,8 @@ fn is_exact(pod: &Lowered, version: Version, flow: &Flow) -> bool {
     match flow.protocol {
         // Its own end has an address that is nobody's, and so has the other: nothing that could be written.
         _ if flow.src == flow.dst => false,
-        Protocol::TCP | Protocol::UDP => !reported("port 0") || (flow.port != 0 && flow.source_port != 0),
+        // Where port 0 can't be named, port 1, or every port, may be blocked with it.
+        Protocol::TCP | Protocol::UDP => !reported("port 0"),
         Protocol::ICMP => !reported("icmp"),
         Protocol::ICMPV6 => false,
         _ => !reported("ports"),
