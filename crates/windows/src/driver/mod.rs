@@ -260,13 +260,12 @@ impl Shared {
         let outcome = self.try_converge(desired, since);
         let mut told = lock(&self.told);
         told.missing.remove(key);
-        if let Ok(()) = &outcome {
-            told.in_force.insert(key.clone(), Arc::clone(&desired.rules));
-            return Event::Applied { object, revision: desired.revision };
-        }
         told.in_force.remove(key);
         match outcome {
-            Ok(()) => Event::Applied { object, revision: desired.revision },
+            Ok(()) => {
+                told.in_force.insert(key.clone(), Arc::clone(&desired.rules));
+                Event::Applied { object, revision: desired.revision }
+            }
             Err(Failed::Missing(Missing::Endpoint(address))) => {
                 told.missing.insert(key.clone(), desired.clone());
                 Event::Failed { object, error: Missing::Endpoint(address).to_string(), retry: Retry::Backoff }
@@ -344,9 +343,7 @@ enum Failed {
     Missing(#[from] Missing),
     #[error(transparent)]
     Converge(#[from] converge::Error),
-    #[error(
-        "our ACLs are there, but others are asked before them, so that policy is not exact: {0}; remove them, or let Margay do so (removeForeignAcls)"
-    )]
+    #[error("our ACLs are there, but others are asked before them, so that policy is not exact: {0}; remove them")]
     Intruder(String),
 }
 

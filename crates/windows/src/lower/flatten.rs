@@ -97,7 +97,8 @@ fn one_tier(
             }
             if list.len() > MOST {
                 list.truncate(MOST);
-                list.push(Entry::new(Product::full(), false, [origins.place(Origin::OverBudget)]));
+                let cut = Entry::new(Product::full(), false, [origins.place(Origin::OverBudget)]);
+                list.push(cut.also(&[place]));
                 return list;
             }
         }

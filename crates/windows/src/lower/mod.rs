@@ -126,13 +126,18 @@ fn lower_one(plan: &Plan, sets: &Sets<'_>, id: EndpointId, target: &Target) -> L
         let list = flatten::flatten(plan, sets, endpoint, direction, &mut origins);
         let (list, port_zero) = closed(list, writer);
         unsupported.extend(report::port_zero(port_zero.iter().map(|place| origins.get(*place))));
-        let over_flow = list.iter().any(|entry| entry.origins.contains(&0) && *origins.get(0) == Origin::OverBudget);
+        // What tiers multiply to was cut off already.
+        let over_budget = origins.place(Origin::OverBudget);
+        let cut_off: Vec<u16> =
+            list.iter().filter(|e| e.origins.contains(&over_budget)).flat_map(|e| e.origins.clone()).collect();
+        if !cut_off.is_empty() {
+            lowered.over_budget = Some((target.budget.acls + 1, 0));
+            unsupported.extend(report::cut(cut_off.iter().map(|place| origins.get(*place))));
+        }
         let (list, over) = within_budget(list, writer, half, &mut origins);
         if let Some(cut) = over {
             lowered.over_budget = Some((cut.cost.acls, cut.cost.entries));
             unsupported.extend(report::cut(cut.origins.iter().map(|place| origins.get(*place))));
-        } else if over_flow {
-            lowered.over_budget.get_or_insert((target.budget.acls + 1, 0));
         }
         for entry in &list {
             let from: Vec<Origin> = entry.origins.iter().map(|place| origins.get(*place).clone()).collect();
