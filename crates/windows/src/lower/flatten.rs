@@ -1,14 +1,11 @@
 //! Tiers as one list.
 
-use super::list::Entry;
+use super::list::{Bound, Entry, simplify};
 use super::origin::{Origin, Origins};
 use super::product::{Product, icmp, protocols};
 use super::region::Sets;
 use margay_net::{AddressSet, PortSet, Prefix, Protocol};
 use margay_policy::{Action, Direction, End, Endpoint, EndpointStacks, Plan, Stack, TierEnd, TierSlice, ToHost};
-
-/// Entries of a list while it is made, at most: what tiers that pass on much multiply to is cut off there, and closed.
-const MOST: usize = 3_000;
 
 /// ICMPv6 types of neighbour discovery (RFC 4861) and multicast listeners (RFC 2710, RFC 3810), which every endpoint may send and be sent.
 const DISCOVERY: [u8; 8] = [130, 131, 132, 133, 134, 135, 136, 143];
@@ -19,12 +16,13 @@ pub(super) fn flatten(
     sets: &Sets<'_>,
     endpoint: &Endpoint,
     direction: Direction,
+    bound: Bound,
     origins: &mut Origins,
 ) -> Vec<Entry> {
     let EndpointStacks::Pod(stack) = endpoint.stacks else { return vec![Entry::new(Product::full(), false, [])] };
     let own: AddressSet = endpoint.addresses.iter().copied().collect();
     let mut list = always(plan, endpoint, direction, origins);
-    list.extend(tiers(plan, sets, &plan.stacks[stack], direction, &own, origins));
+    list.extend(Tiers { plan, sets, direction, own, bound, origins }.all(&plan.stacks[stack]));
     list
 }
 
@@ -58,60 +56,58 @@ fn always(plan: &Plan, endpoint: &Endpoint, direction: Direction, origins: &mut 
     list
 }
 
-fn tiers(
-    plan: &Plan,
-    sets: &Sets<'_>,
-    stack: &Stack,
+/// The tiers of a pod in one direction.
+struct Tiers<'a> {
+    plan: &'a Plan,
+    sets: &'a Sets<'a>,
     direction: Direction,
-    own: &AddressSet,
-    origins: &mut Origins,
-) -> Vec<Entry> {
-    let end = origins.place(Origin::Profile);
-    let mut list = vec![Entry::new(Product::full(), stack.end != End::Deny, [end])];
-    for tier in stack.tiers(direction).iter().rev() {
-        list = one_tier(plan, sets, tier, direction, own, &list, origins);
-    }
-    list
+    own: AddressSet,
+    bound: Bound,
+    origins: &'a mut Origins,
 }
 
-/// A tier, and what comes after it.
-fn one_tier(
-    plan: &Plan,
-    sets: &Sets<'_>,
-    tier: &TierSlice,
-    direction: Direction,
-    own: &AddressSet,
-    next: &[Entry],
-    origins: &mut Origins,
-) -> Vec<Entry> {
-    let mut list: Vec<Entry> = Vec::new();
-    for id in &tier.policies {
-        let policy = &plan.policies[*id];
-        for rule in policy.rules(direction).iter().filter(|rule| rule.rule.action != Action::Log) {
-            let place = origins.place(Origin::Rule(policy.key.clone(), direction, rule.index));
-            for product in sets.region(&rule.rule, direction, own) {
-                match rule.rule.action {
-                    Action::Pass => list.extend(passed(next, &product, place)),
-                    action => list.push(Entry::new(product, action == Action::Allow, [place])),
+impl Tiers<'_> {
+    fn all(mut self, stack: &Stack) -> Vec<Entry> {
+        let end = self.origins.place(Origin::Profile);
+        let mut list = vec![Entry::new(Product::full(), stack.end != End::Deny, [end])];
+        for tier in stack.tiers(self.direction).iter().rev() {
+            list = simplify(self.one(tier, &list));
+        }
+        list
+    }
+
+    /// A tier, and what comes after it. What tiers that pass on much multiply to is cut off, and closed.
+    fn one(&mut self, tier: &TierSlice, next: &[Entry]) -> Vec<Entry> {
+        let mut list: Vec<Entry> = Vec::new();
+        for id in &tier.policies {
+            let policy = &self.plan.policies[*id];
+            let rules = policy.rules(self.direction).iter();
+            for rule in rules.filter(|rule| rule.rule.action != Action::Log) {
+                let place = self.origins.place(Origin::Rule(policy.key.clone(), self.direction, rule.index));
+                for product in self.sets.region(&rule.rule, self.direction, &self.own) {
+                    match rule.rule.action {
+                        Action::Pass => list.extend(passed(next, &product, place)),
+                        action => list.push(Entry::new(product, action == Action::Allow, [place])),
+                    }
+                }
+                if list.len() > self.bound.most {
+                    let mut list = self.bound.cut(list);
+                    let last = list.pop().map(|last| last.also(&[place]));
+                    list.extend(last);
+                    return list;
                 }
             }
-            if list.len() > MOST {
-                list.truncate(MOST);
-                let cut = Entry::new(Product::full(), false, [origins.place(Origin::OverBudget)]);
-                list.push(cut.also(&[place]));
-                return list;
+        }
+        match tier.end {
+            TierEnd::Pass => list.extend(next.iter().cloned()),
+            TierEnd::Deny => {
+                let policies = tier.policies.iter().map(|id| self.plan.policies[*id].key.clone()).collect();
+                let place = self.origins.place(Origin::TierEnd(tier.tier.clone(), policies));
+                list.push(Entry::new(Product::full(), false, [place]));
             }
         }
+        list
     }
-    match tier.end {
-        TierEnd::Pass => list.extend(next.iter().cloned()),
-        TierEnd::Deny => {
-            let policies = tier.policies.iter().map(|id| plan.policies[*id].key.clone()).collect();
-            let place = origins.place(Origin::TierEnd(tier.tier.clone(), policies));
-            list.push(Entry::new(Product::full(), false, [place]));
-        }
-    }
-    list
 }
 
 /// What the next tiers say of the packets that a rule passes on to them.

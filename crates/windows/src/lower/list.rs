@@ -62,9 +62,35 @@ fn restricted<'a>(list: impl Iterator<Item = &'a Entry>, product: &Product) -> V
 /// What is not worth the search for something cheaper.
 const CHEAP: Cost = Cost { acls: 1, entries: 16 };
 
+/// How long a list may grow, and what it says where it is cut off.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bound {
+    /// Entries.
+    pub(super) most: usize,
+    /// What the entry in the place of those cut off comes from.
+    pub(super) over: u16,
+}
+
+impl Bound {
+    /// A list no longer than this: what is behind is blocked.
+    pub(super) fn cut(self, mut list: Vec<Entry>) -> Vec<Entry> {
+        if list.len() > self.most.max(1) {
+            let gone = list.split_off(self.most.max(1) - 1);
+            list.push(self.blocks(&gone));
+        }
+        list
+    }
+
+    /// What stands for entries that are cut off.
+    fn blocks(self, gone: &[Entry]) -> Entry {
+        let origins: Vec<u16> = gone.iter().flat_map(|entry| entry.origins.iter().copied()).collect();
+        Entry::new(Product::full(), false, [self.over]).also(&origins)
+    }
+}
+
 /// Writes what must not match as an earlier entry, where that is cheaper than writing the complement: an entry is widened in one of its sets, and what the rest of
 /// the list says of the packets that it takes in so stands before it. The last entry is of every packet.
-pub(super) fn widen(list: Vec<Entry>, cost: &dyn Fn(&Product) -> Cost) -> Vec<Entry> {
+pub(super) fn widen(list: Vec<Entry>, cost: &dyn Fn(&Product) -> Cost, bound: Bound) -> Vec<Entry> {
     // From the end, last first.
     let mut done: Vec<Entry> = Vec::with_capacity(list.len());
     let full = Product::full();
@@ -102,6 +128,10 @@ pub(super) fn widen(list: Vec<Entry>, cost: &dyn Fn(&Product) -> Cost) -> Vec<En
         }
         done.push(entry);
         done.extend(before.into_iter().rev());
+        if let Some(more) = done.len().checked_sub(bound.most).filter(|more| *more > 0) {
+            let last = bound.blocks(&done[..=more]);
+            done.splice(..=more, [last]);
+        }
     }
     done.reverse();
     done
@@ -154,25 +184,40 @@ fn redundant<'a>(entry: &Entry, rest: impl Iterator<Item = &'a Entry>) -> bool {
     false
 }
 
-/// Joins entries of one action whose products are one, where none between them decides otherwise of the packets that change their place.
+/// Joins entries of one action whose products are one, at the place of either: where none between decides otherwise of the packets that change their place.
 fn joined(list: Vec<Entry>) -> Vec<Entry> {
     let mut done: Vec<Entry> = Vec::with_capacity(list.len());
-    'next: for entry in list {
-        for place in (0..done.len()).rev() {
-            let earlier = &done[place];
-            if earlier.allow == entry.allow
-                && let Some(product) = earlier.product.joined(&entry.product)
-                && !product.is_full()
-            {
-                let origins = entry.origins.clone();
-                done[place] = Entry { product, ..done[place].clone() }.also(&origins);
+    'next: for mut entry in list {
+        while let Some((place, product, is_up)) = partner(&done, &entry) {
+            let earlier = done.remove(place);
+            let both = Entry { product, ..earlier }.also(&entry.origins);
+            if is_up {
+                done.insert(place, both);
                 continue 'next;
             }
-            if earlier.allow != entry.allow && !earlier.product.is_disjoint(&entry.product) {
-                break;
-            }
+            entry = both;
         }
         done.push(entry);
     }
     done
+}
+
+/// The last entry that another, which is to come behind all of them, can be one with; what both are; and whether that is to stand at the place of the
+/// former, or else behind all.
+fn partner(list: &[Entry], entry: &Entry) -> Option<(usize, Product, bool)> {
+    let mut is_free = true;
+    for (place, earlier) in list.iter().enumerate().rev() {
+        if earlier.allow != entry.allow {
+            is_free &= earlier.product.is_disjoint(&entry.product);
+            continue;
+        }
+        let Some(product) = earlier.product.joined(&entry.product).filter(|product| !product.is_full()) else {
+            continue;
+        };
+        let mut passed = list[place + 1..].iter().filter(|between| between.allow != entry.allow);
+        if is_free || passed.all(|between| between.product.is_disjoint(&earlier.product)) {
+            return Some((place, product, is_free));
+        }
+    }
+    None
 }

@@ -38,13 +38,18 @@ pub use origin::Origin;
 pub use report::Unsupported;
 
 use emit::Writer;
-use list::{Cost, Entry, simplify, widen};
+use list::{Bound, Cost, Entry, simplify, widen};
 use margay_hcn::{AclRule, Action, Direction as Way, Feature, RuleType, Version};
 use margay_policy::{Direction, EndpointId, EndpointStacks, Plan};
 use origin::Origins;
 use product::Product;
 use region::Sets;
 use smol_str::SmolStr;
+
+/// Entries of a list while it is made shorter, for each ACL that there is room for: what is longer is hardly ever made to fit.
+const MIDWAY: usize = 2;
+/// Entries that a list may have while it is made shorter, whatever there is room for.
+const SHORT: usize = 500;
 
 /// What ACLs are made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,13 +128,14 @@ fn lower_one(plan: &Plan, sets: &Sets<'_>, id: EndpointId, target: &Target) -> L
     let half = Cost { acls: (target.budget.acls.saturating_sub(fixed) / 2).max(1), entries: target.budget.entries / 2 };
     for (direction, way) in [(Direction::Ingress, Way::In), (Direction::Egress, Way::Out)] {
         let mut origins = Origins::default();
-        let list = flatten::flatten(plan, sets, endpoint, direction, &mut origins);
-        let (list, port_zero) = closed(list, writer);
+        let bound =
+            Bound { most: half.acls.saturating_mul(MIDWAY).max(SHORT), over: origins.place(Origin::OverBudget) };
+        let list = flatten::flatten(plan, sets, endpoint, direction, bound, &mut origins);
+        let (list, port_zero) = closed(list, writer, bound);
         unsupported.extend(report::port_zero(port_zero.iter().map(|place| origins.get(*place))));
         // What tiers multiply to was cut off already.
-        let over_budget = origins.place(Origin::OverBudget);
         let cut_off: Vec<u16> =
-            list.iter().filter(|e| e.origins.contains(&over_budget)).flat_map(|e| e.origins.clone()).collect();
+            list.iter().filter(|e| e.origins.contains(&bound.over)).flat_map(|e| e.origins.clone()).collect();
         if !cut_off.is_empty() {
             lowered.over_budget = Some((target.budget.acls + 1, 0));
             unsupported.extend(report::cut(cut_off.iter().map(|place| origins.get(*place))));
@@ -170,12 +176,12 @@ fn host_rules(writer: Writer) -> Vec<LoweredRule> {
 }
 
 /// A list as this version can write it, as small as we know how; and what is closed in it because port 0 can't be named.
-fn closed(list: Vec<Entry>, writer: Writer) -> (Vec<Entry>, Vec<u16>) {
+fn closed(list: Vec<Entry>, writer: Writer, bound: Bound) -> (Vec<Entry>, Vec<u16>) {
     let cost = |product: &Product| writer.cost(product);
     let list = project::project(list);
     let list = project::name(list, writer.version);
     let list = if writer.version.has(Feature::Ipv6DualStack) { list } else { project::without_ipv6(list) };
-    let list = widen(simplify(list), &cost);
+    let list = widen(bound.cut(simplify(list)), &cost, bound);
     let (mut list, port_zero) = project::without_port_zero(simplify(list), writer.version);
     // The last entry is of every packet and says so.
     if list.last().is_none_or(|last| !last.product.is_full()) {

@@ -86,14 +86,16 @@ impl Product {
 
     /// One product of the packets of both, where there is one: they differ in one set at most.
     pub(super) fn joined(&self, other: &Self) -> Option<Self> {
-        let same = [
-            self.protocols == other.protocols,
-            self.near == other.near,
-            self.far == other.far,
-            self.near_ports == other.near_ports,
-            self.far_ports == other.far_ports,
-        ];
-        if same.iter().filter(|same| !**same).count() > 1 {
+        let mut differ = usize::from(self.protocols != other.protocols)
+            + usize::from(self.near_ports != other.near_ports)
+            + usize::from(self.far_ports != other.far_ports);
+        for (here, there) in [(&self.near, &other.near), (&self.far, &other.far)] {
+            if differ > 1 {
+                return None;
+            }
+            differ += usize::from(here != there);
+        }
+        if differ > 1 {
             return None;
         }
         Some(Self {

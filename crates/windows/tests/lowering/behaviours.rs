@@ -4,8 +4,9 @@ use crate::check::show;
 use expect_test::{Expect, expect};
 use margay_api::Update;
 use margay_engine::{Engine, Scope};
-use margay_windows::lower::{Target, lower_all};
+use margay_windows::lower::{Budget, Lowered, Target, lower_all};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A pod `web` with port `http` 8080, one `db`, on a node 192.0.2.1.
 const BASE: &str = r#"
@@ -21,8 +22,8 @@ const BASE: &str = r#"
 ---
 "#;
 
-/// The ACLs of `web`.
-fn check(version: &str, policies: &str, expected: &Expect) {
+/// What `web` is lowered to.
+fn lowered(version: &str, policies: &str) -> Lowered {
     let mut engine = Engine::new(Scope::Everything);
     for decoded in margay_api::read(&format!("{BASE}{policies}"), "test") {
         let object = decoded.object.unwrap_or_else(|| panic!("{:?}", decoded.problems));
@@ -32,8 +33,13 @@ fn check(version: &str, policies: &str, expected: &Expect) {
     engine.in_sync();
     engine.flush();
     let plan = engine.plan();
-    let pods = lower_all(plan, &Target::new(version.parse().expect("a version")));
-    let (_, web) = pods.iter().find(|(id, _)| plan.endpoints[*id].key.name == "web").expect("the pod");
+    let mut pods = lower_all(plan, &Target::new(version.parse().expect("a version"))).into_iter();
+    pods.find(|(id, _)| plan.endpoints[*id].key.name == "web").expect("the pod").1
+}
+
+/// The ACLs of `web`.
+fn check(version: &str, policies: &str, expected: &Expect) {
+    let web = &lowered(version, policies);
     let mut text = show(web);
     for unsupported in &web.unsupported {
         let rule = &unsupported.rule;
@@ -235,7 +241,7 @@ fn negations_where_an_acl_takes_one_address_and_one_port() {
                 In  Allow TCP from 10.0.0.0/8  [GlobalNetworkPolicy p ingress[1]]
                 In  Block TCP  [GlobalNetworkPolicy p ingress[0]]
                 In  Allow from 0.0.0.0/0  [GlobalNetworkPolicy p ingress[1]]
-                In  Block  [end of tier default (GlobalNetworkPolicy p)]
+                In  Block  []
                 Out Allow to 0.0.0.0/0  [profile]
                 Out Block  []
             "#]],
@@ -327,4 +333,29 @@ fn what_hns_lacks_is_closed_and_said() {
             GlobalNetworkPolicy p ingress[3] protocol: it is let through only of ICMP, TCP, UDP, ICMPv6 and SCTP, and not at all where it is of that protocol
         "#]],
     );
+}
+
+#[test]
+fn what_tiers_multiply_to_is_cut_off_and_said() {
+    let rules = |action: &str, first: u16| {
+        let rule = |i: u16| {
+            let port = 8000 + i;
+            format!(
+                "{{action: {action}, protocol: TCP, source: {{nets: [10.0.0.0/8], notNets: [10.{i}.0.0/16]}}, destination: {{notPorts: [{port}]}}}}"
+            )
+        };
+        (first..first + 60).map(rule).collect::<Vec<_>>().join(", ")
+    };
+    let policies = tier("first", 1)
+        + &global("first.p", "first", 1, &rules("Pass", 0))
+        + &global("q", "default", 1, &rules("Allow", 60));
+    for version in ["7.0", "16.0"] {
+        let started = Instant::now();
+        let web = lowered(version, &policies);
+        assert!(web.over_budget.is_some(), "HNS {version}: {} ACLs", web.rules.len());
+        assert!(web.rules.len() <= Budget::default().acls, "HNS {version}: {} ACLs", web.rules.len());
+        assert!(web.unsupported.iter().any(|unsupported| unsupported.field == "budget"), "HNS {version}");
+        // Bounded, which is not seconds in a program made to be fast.
+        assert!(started.elapsed() < Duration::from_secs(20), "HNS {version}: {:?}", started.elapsed());
+    }
 }
