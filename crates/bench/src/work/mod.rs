@@ -1,5 +1,6 @@
 //! The work of each row.
 
+mod acls;
 mod cluster;
 mod index;
 mod isolated;
@@ -77,6 +78,10 @@ pub(crate) const ROWS: &[Row] = &[
     row("packet-here-1", || packet::here(1)),
     row("packet-here-10", || packet::here(10)),
     row("packet-here-100", || packet::here(100)),
+    row("acls-cyclonus", acls::cyclonus),
+    row("acls-negation", acls::negation),
+    row("acls-tiers", acls::tiers),
+    row("acls-large", acls::large),
 ];
 
 /// An engine for the node that local endpoints are on.
