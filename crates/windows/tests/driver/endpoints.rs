@@ -20,29 +20,6 @@ fn a_stale_remote_endpoint_never_wins() {
 }
 
 #[test]
-fn an_endpoint_that_is_made_anew_is_programmed_anew() {
-    for version in ["7.0", "9.5", "15.4"] {
-        let mut source = Source::new();
-        source.put(&(pods(1) + &allow("a", "10.1.0.0/16", 80)));
-        let mut node = Node::version(version);
-        node.serve(source.plan());
-        let mut driver = node.driver();
-        resync(&mut driver, source.plan());
-        applied(&mut driver);
-        let before = node.acls("10.0.0.1");
-        node.emulator
-            .remove_endpoint(node.endpoints["10.0.0.1".parse::<std::net::IpAddr>().as_ref().unwrap()])
-            .unwrap();
-        node.endpoints.clear();
-        node.serve(source.plan());
-        assert_eq!(node.acls("10.0.0.1"), 0);
-        resync(&mut driver, source.plan());
-        applied(&mut driver);
-        assert_eq!(node.acls("10.0.0.1"), before, "HNS {version}");
-    }
-}
-
-#[test]
 fn what_can_not_be_enforced_is_refused_and_said() {
     for (kind, word) in [(NetworkKind::Nat, "NAT"), (NetworkKind::Transparent, "Transparent")] {
         let mut source = Source::new();
