@@ -172,7 +172,7 @@ fn one_endpoints_failure_does_not_delay_anothers() {
         for mut case in cases(&global("a", &tcp("Allow", 80))) {
             let second: IpAddr = "10.0.0.2".parse().expect("an address");
             let bad = case.node.endpoints[&second];
-            case.node.emulator.add_fault(Fault::always(Operation::Modify, effect.clone()).of(bad));
+            case.node.emulator.add_fault(Fault::always(Operation::Modify, effect).of(bad));
             let changes = case.source.put(&global("a", &tcp("Allow", 81)));
             case.driver.submit(case.source.plan(), &changes);
             assert!(case.node.emulator.wait_for_hanging(hangs, LONG));
