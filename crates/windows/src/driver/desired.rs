@@ -118,6 +118,20 @@ impl Endpoints {
             .collect()
     }
 
+    /// Host endpoints, of which nothing can be enforced: those that a change touches, or all.
+    pub(super) fn hosts(plan: &Plan, changes: Option<&Changes>) -> Vec<Key> {
+        let touched: Option<BTreeSet<EndpointId>> = changes.map(|changes| {
+            let put = changes.deltas.iter().filter_map(|delta| match delta {
+                Delta::EndpointPut(id) => Some(*id),
+                _ => None,
+            });
+            put.collect()
+        });
+        let hosts = plan.endpoints.iter().filter(|(_, endpoint)| !matches!(endpoint.stacks, EndpointStacks::Pod(_)));
+        let touched = hosts.filter(|(id, _)| touched.as_ref().is_none_or(|touched| touched.contains(id)));
+        touched.map(|(_, endpoint)| endpoint.key.clone()).collect()
+    }
+
     /// What each pod should have.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Key, &Desired)> {
         self.all.iter().map(|(key, pod)| (key, &pod.desired))

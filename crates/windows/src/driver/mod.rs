@@ -177,6 +177,17 @@ impl HnsDriver {
         self.shared.version
     }
 
+    /// Says of host endpoints that they can't be enforced.
+    fn refuse(&self, hosts: Vec<Key>) {
+        let failed = hosts.into_iter().map(|key| Event::Failed {
+            object: Object::Endpoint(key),
+            error: "a host endpoint of a Windows node covers nothing: HNS has no rules for the node's own interfaces"
+                .into(),
+            retry: Retry::Never,
+        });
+        lock(&self.shared.told).events.extend(failed);
+    }
+
     /// Puts what is touched to work; what is in force already is said at once.
     fn start(&self, touched: Vec<Touched>, forced: bool) {
         for one in touched {
@@ -201,6 +212,7 @@ impl HnsDriver {
 
 impl Driver for HnsDriver {
     fn submit(&mut self, plan: &Plan, changes: &Changes) {
+        self.refuse(Endpoints::hosts(plan, Some(changes)));
         let touched = self.endpoints.update(plan, changes, &self.target);
         self.start(touched, false);
     }
@@ -208,7 +220,10 @@ impl Driver for HnsDriver {
     fn resync(&mut self, plan: &Plan, object: Option<&Object>) {
         let touched = match object {
             Some(Object::Endpoint(key)) => self.endpoints.refresh(plan, key, &self.target).into_iter().collect(),
-            _ => self.endpoints.replace(plan, &self.target),
+            _ => {
+                self.refuse(Endpoints::hosts(plan, None));
+                self.endpoints.replace(plan, &self.target)
+            }
         };
         self.start(touched, true);
     }

@@ -1,6 +1,7 @@
 //! Which endpoints are programmed, and which never.
 
 use crate::support::*;
+use margay_dataplane::Driver;
 use margay_hcn::Version;
 use margay_vfp::{Config, NetworkKind};
 
@@ -33,6 +34,23 @@ fn what_can_not_be_enforced_is_refused_and_said() {
         assert!(failed.len() == 1 && failed[0].1.contains(&format!("type {word}")), "{events:?}");
         assert_eq!(node.acls("10.0.0.1"), 0);
     }
+}
+
+#[test]
+fn a_host_endpoint_covers_nothing_and_is_said_to() {
+    let host = "---\n{apiVersion: projectcalico.org/v3, kind: HostEndpoint, metadata: {name: win-eth0}, spec: {node: win, interfaceName: '*'}}\n";
+    let mut source = Source::new();
+    let changes = source.put(&(pods(1) + host));
+    let mut node = Node::version("9.5");
+    node.serve(source.plan());
+    let mut driver = node.driver();
+    driver.submit(source.plan(), &changes);
+    let failed = failures(&outcome(&mut driver));
+    assert!(
+        failed.len() == 1 && failed[0].0 == "HostEndpoint win-eth0" && failed[0].1.contains("covers nothing"),
+        "{failed:?}"
+    );
+    assert_eq!(node.acls("10.0.0.1"), 6, "the pod is programmed");
 }
 
 #[test]
