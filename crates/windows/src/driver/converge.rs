@@ -2,6 +2,7 @@
 
 use super::found::{Found, sort};
 use super::{Write, number, writes};
+use crate::lower::blocked;
 use margay_hcn::{Acl, AclRule, Door, Guid, Hns, Policy, Version};
 
 /// What it took, and what is left.
@@ -32,6 +33,14 @@ pub(super) enum Error {
 }
 
 impl Error {
+    /// Whether the same may succeed later.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Error::Hns(error) => error.may_pass(),
+            Error::NotShown { .. } => true,
+        }
+    }
+
     /// Whether there is no such endpoint.
     pub(super) fn is_not_found(&self) -> bool {
         matches!(self, Error::Hns(error) if error.is_not_found())
@@ -69,6 +78,18 @@ pub(super) fn converge(
         }
     }
     Ok(Outcome { writes: count, intruders: found.intruders().map(describe).collect() })
+}
+
+/// Closes an endpoint that has nothing of ours, and would be open while its own list can't be had; whether it did.
+///
+/// # Errors
+/// Where not even that can be had.
+pub(super) fn close(hns: &Hns, id: Guid, version: Version) -> Result<bool, Error> {
+    let is_bare = Found::of(&hns.endpoint(id)?, version).ours.is_empty();
+    if is_bare {
+        converge(hns, id, &blocked(version), version, false)?;
+    }
+    Ok(is_bare)
 }
 
 /// How an endpoint's ACLs differ from these, in words.

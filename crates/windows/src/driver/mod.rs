@@ -23,11 +23,11 @@ pub use numbers::{FIRST, HOST_BEFORE_1803, LAST, number};
 pub use writes::{BATCH, Write, writes};
 
 use crate::lower::{Budget, Target};
-use converge::{converge, differs};
+use converge::{close, converge, differs};
 use desired::{Desired, Endpoints, Touched};
 use directory::{Directory, Missing};
 use margay_dataplane::{Driver, Event, Object, Retry};
-use margay_hcn::{AclRule, Hns, Notification, Service, Subscription, Version};
+use margay_hcn::{AclRule, Guid, Hns, Notification, Service, Subscription, Version};
 use margay_policy::{Changes, Key, Plan};
 use queue::Queue;
 use std::collections::{BTreeMap, HashMap};
@@ -303,6 +303,7 @@ impl Shared {
                         }
                     }
                     Err(error) if error.is_not_found() && !gone => gone = true,
+                    Err(error) if !error.may_pass() => return Err(self.refused(id, error)),
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -312,6 +313,14 @@ impl Shared {
             // It went since the list was read: once more, by a new one.
             self.directory.forget();
             since = Instant::now();
+        }
+    }
+
+    /// HNS won't have the list, now or later: what was in force stays so, but where that is nothing, the endpoint is closed.
+    fn refused(&self, id: Guid, error: converge::Error) -> Failed {
+        match close(&self.hns, id, self.version) {
+            Ok(true) => Failed::Closed(error),
+            Ok(false) | Err(_) => error.into(),
         }
     }
 
@@ -358,6 +367,8 @@ enum Failed {
     Missing(#[from] Missing),
     #[error(transparent)]
     Converge(#[from] converge::Error),
+    #[error("{0}; nothing was in force there, so that the endpoint is closed until this is mended")]
+    Closed(converge::Error),
     #[error("our ACLs are there, but others are asked before them, so that policy is not exact: {0}; remove them")]
     Intruder(String),
 }

@@ -2,6 +2,7 @@
 
 use super::list::{Cost, Entry};
 use super::product::Product;
+use super::project::nameless;
 use margay_hcn::{AclRule, Action, Direction, Feature, RuleType, Version};
 use margay_net::{AddressSet, Family, PortSet, Prefix, Protocol};
 use margay_policy::Name;
@@ -25,7 +26,11 @@ impl Writer {
 
     /// What a product costs.
     pub(super) fn cost(self, product: &Product) -> Cost {
-        let protocols = if product.protocols.is_full() { 1 } else { product.protocols.len() };
+        let protocols = match product.protocols {
+            all if all.is_full() => 1,
+            some if some.is_disjoint(&nameless(self.version)) => some.len(),
+            _ => usize::MAX,
+        };
         let ports = [&product.near_ports, &product.far_ports];
         // Port 0 by itself can't be named at all.
         let lone_zero = |ports: &&PortSet| ports.ranges().next().is_some_and(|range| *range.end() == 0);

@@ -67,6 +67,8 @@ const CHEAP: Cost = Cost { acls: 1, entries: 16 };
 pub(super) struct Bound {
     /// Entries.
     pub(super) most: usize,
+    /// ACLs that there is room for.
+    pub(super) acls: usize,
     /// What the entry in the place of those cut off comes from.
     pub(super) over: u16,
 }
@@ -121,7 +123,8 @@ pub(super) fn widen(list: Vec<Entry>, cost: &dyn Fn(&Product) -> Cost, bound: Bo
                 taken.pop();
             }
             let other = taken.iter().map(|entry| cost(&entry.product)).sum::<Cost>();
-            if [other, cost(&wide)].into_iter().sum::<Cost>() < cost(here) {
+            // What has no room anyway would only crowd out what has.
+            if other.acls <= bound.acls && [other, cost(&wide)].into_iter().sum::<Cost>() < cost(here) {
                 entry.product = wide;
                 before.splice(0..0, taken);
             }

@@ -128,11 +128,15 @@ fn lower_one(plan: &Plan, sets: &Sets<'_>, id: EndpointId, target: &Target) -> L
     let half = Cost { acls: (target.budget.acls.saturating_sub(fixed) / 2).max(1), entries: target.budget.entries / 2 };
     for (direction, way) in [(Direction::Ingress, Way::In), (Direction::Egress, Way::Out)] {
         let mut origins = Origins::default();
-        let bound =
-            Bound { most: half.acls.saturating_mul(MIDWAY).max(SHORT), over: origins.place(Origin::OverBudget) };
+        let bound = Bound {
+            most: half.acls.saturating_mul(MIDWAY).max(SHORT),
+            acls: half.acls,
+            over: origins.place(Origin::OverBudget),
+        };
         let list = flatten::flatten(plan, sets, endpoint, direction, bound, &mut origins);
-        let (list, port_zero) = closed(list, writer, bound);
+        let Closed { list, port_zero, nameless } = closed(list, writer, bound);
         unsupported.extend(report::port_zero(port_zero.iter().map(|place| origins.get(*place))));
+        unsupported.extend(report::protocol(nameless.iter().map(|place| origins.get(*place))));
         // What tiers multiply to was cut off already.
         let cut_off: Vec<u16> =
             list.iter().filter(|e| e.origins.contains(&bound.over)).flat_map(|e| e.origins.clone()).collect();
@@ -157,6 +161,14 @@ fn lower_one(plan: &Plan, sets: &Sets<'_>, id: EndpointId, target: &Target) -> L
     lowered
 }
 
+/// ACLs that let nothing through: for an endpoint whose own can't be had.
+pub fn blocked(version: Version) -> Vec<AclRule> {
+    let writer = Writer { version, list: 1 };
+    let last = Entry::new(Product::full(), false, []);
+    let blocks = Way::ALL.into_iter().flat_map(|way| writer.write(&last, way));
+    host_rules(writer).into_iter().map(|lowered| lowered.rule).chain(blocks).collect()
+}
+
 /// What VFP is to decide, the host's own firewall lets through \[SRC\].
 fn host_rules(writer: Writer) -> Vec<LoweredRule> {
     let rule = |direction| AclRule {
@@ -175,19 +187,29 @@ fn host_rules(writer: Writer) -> Vec<LoweredRule> {
     rules.to_vec()
 }
 
-/// A list as this version can write it, as small as we know how; and what is closed in it because port 0 can't be named.
-fn closed(list: Vec<Entry>, writer: Writer, bound: Bound) -> (Vec<Entry>, Vec<u16>) {
+/// A list as a version can write it.
+struct Closed {
+    list: Vec<Entry>,
+    /// What is closed more than it says because port 0 can't be named.
+    port_zero: Vec<u16>,
+    /// The same of protocols.
+    nameless: Vec<u16>,
+}
+
+/// A list as this version can write it, as small as we know how.
+fn closed(list: Vec<Entry>, writer: Writer, bound: Bound) -> Closed {
     let cost = |product: &Product| writer.cost(product);
     let list = project::project(list);
     let list = project::name(list, writer.version);
     let list = if writer.version.has(Feature::Ipv6DualStack) { list } else { project::without_ipv6(list) };
     let list = widen(bound.cut(simplify(list)), &cost, bound);
-    let (mut list, port_zero) = project::without_port_zero(simplify(list), writer.version);
+    let (list, port_zero) = project::without_port_zero(simplify(list), writer.version);
+    let (mut list, nameless) = project::without_nameless(list, writer.version);
     // The last entry is of every packet and says so.
     if list.last().is_none_or(|last| !last.product.is_full()) {
         list.push(Entry::new(Product::full(), false, []));
     }
-    (list, port_zero)
+    Closed { list, port_zero, nameless }
 }
 
 /// What was cut off.

@@ -160,12 +160,7 @@ pub(super) fn name(list: Vec<Entry>, version: Version) -> Vec<Entry> {
         let named = if is_few(&set) { set } else { set.complement() };
         if !named.is_disjoint(&nameless) {
             if !entry.allow {
-                entry.product = Product {
-                    protocols: ProtocolSet::FULL,
-                    near_ports: PortSet::full(),
-                    far_ports: PortSet::full(),
-                    ..entry.product
-                };
+                entry.product = any_protocol(entry.product);
             } else if is_few(&set) {
                 entry.product.protocols = set.difference(&nameless);
             } else {
@@ -175,6 +170,30 @@ pub(super) fn name(list: Vec<Entry>, version: Version) -> Vec<Entry> {
         (!entry.product.is_empty()).then_some(entry)
     });
     closed.collect()
+}
+
+/// Closes what is left that would have to name a protocol that can't be named. Gives what the changed entries come from, too.
+pub(super) fn without_nameless(list: Vec<Entry>, version: Version) -> (Vec<Entry>, Vec<u16>) {
+    let nameless = nameless(version);
+    let mut changed = Vec::new();
+    let closed = list.into_iter().filter_map(|mut entry| {
+        let set = entry.product.protocols;
+        if !set.is_full() && !set.is_disjoint(&nameless) {
+            changed.extend(&entry.origins);
+            entry = match entry.allow {
+                true => Entry { product: entry.product.of(&nameless.complement()), ..entry },
+                false => Entry { product: any_protocol(entry.product), ..entry },
+            };
+        }
+        (!entry.product.is_empty()).then_some(entry)
+    });
+    (closed.collect(), changed)
+}
+
+/// The same addresses of every protocol, whatever the ports.
+fn any_protocol(product: Product) -> Product {
+    let any = Product::full();
+    Product { near: product.near, far: product.far, ..any }
 }
 
 /// Closes what would have to name port 0 by itself, which means any port to HNS \[FIELD\]; where there are no ranges, in every set that has it. Gives what

@@ -39,6 +39,12 @@ pub(super) fn cut<'a>(origins: impl Iterator<Item = &'a Origin>) -> impl Iterato
     rules(origins).map(|rule| Unsupported { rule, field: "budget", done })
 }
 
+/// The rules among what is closed because a protocol can't be named.
+pub(super) fn protocol<'a>(origins: impl Iterator<Item = &'a Origin>) -> impl Iterator<Item = Unsupported> {
+    let done = "protocols that HNS has no name for are not let through, and others may be blocked with them";
+    rules(origins).map(|rule| Unsupported { rule, field: "protocol", done })
+}
+
 /// The rules among what is closed because port 0 can't be named by itself.
 pub(super) fn port_zero<'a>(origins: impl Iterator<Item = &'a Origin>) -> impl Iterator<Item = Unsupported> {
     let done = "port 0 is not let through, and others may be blocked with it";

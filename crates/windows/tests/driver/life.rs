@@ -47,6 +47,37 @@ fn one_bad_endpoint_is_an_error_of_its_own() {
 }
 
 #[test]
+fn what_hns_refuses_leaves_a_new_pod_closed() {
+    for version in ["7.0", "9.5", "15.4"] {
+        let mut source = Source::new();
+        source.put(&(pods(1) + &allow("a", "10.1.0.0/16", 80)));
+        let mut node = Node::version(version);
+        node.serve(source.plan());
+        let id = node.endpoint("10.0.0.1".parse().unwrap());
+        let packet = |from: &str| {
+            let (from, to) = (from.parse().unwrap(), "10.0.0.1".parse().unwrap());
+            let packet = Packet::new(margay_net::Protocol::TCP, from, to).ports(40_000, 80);
+            node.emulator.match_tuple(id, Direction::In, &packet).allowed()
+        };
+        node.emulator.add_fault(Fault::once(Operation::Modify, Effect::Fail(ErrorCode::INVALID_POLICY)));
+        let mut driver = node.driver();
+        resync(&mut driver, source.plan());
+        let failed = failures(&outcome(&mut driver));
+        assert!(failed.len() == 1 && failed[0].1.contains("is closed until"), "HNS {version}: {failed:?}");
+        assert_eq!([packet("10.1.0.1"), packet("10.2.0.1")], [false, false], "HNS {version}");
+        resync(&mut driver, source.plan());
+        applied(&mut driver);
+        assert_eq!([packet("10.1.0.1"), packet("10.2.0.1")], [true, false], "HNS {version}");
+        // What was in force stays.
+        node.emulator.add_fault(Fault::once(Operation::Modify, Effect::Fail(ErrorCode::INVALID_POLICY)));
+        source.put(&allow("a", "10.2.0.0/16", 80));
+        resync(&mut driver, source.plan());
+        assert_eq!(failures(&outcome(&mut driver)).len(), 1, "HNS {version}");
+        assert_eq!([packet("10.1.0.1"), packet("10.2.0.1")], [true, false], "HNS {version}");
+    }
+}
+
+#[test]
 fn success_that_changes_nothing_is_found_out() {
     let mut source = Source::new();
     source.put(&(pods(1) + &allow("a", "10.1.0.0/16", 80)));

@@ -7,5 +7,4 @@ mod conformance;
 mod endpoints;
 mod life;
 mod reference;
-mod speed;
 mod support;

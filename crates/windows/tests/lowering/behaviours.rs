@@ -359,3 +359,13 @@ fn what_tiers_multiply_to_is_cut_off_and_said() {
         assert!(started.elapsed() < Duration::from_secs(20), "HNS {version}: {:?}", started.elapsed());
     }
 }
+
+#[test]
+fn what_would_have_to_name_a_protocol_without_a_name_is_closed_and_said() {
+    let rules = "{action: Allow, notProtocol: UDP}, {action: Allow, protocol: UDP, destination: {ports: ['1:1023']}}";
+    let web = lowered("7.0", &global("p", "default", 1, rules));
+    let names: Vec<u8> = web.rules.iter().filter_map(|lowered| Some(lowered.rule.protocol?.0)).collect();
+    assert!(names.contains(&6) && !names.iter().any(|name| [0, 17, 252].contains(name)), "{names:?}");
+    let said: Vec<_> = web.unsupported.iter().map(|said| (said.rule.index, said.field)).collect();
+    assert_eq!(said, [(0, "protocol"), (1, "budget")]);
+}
