@@ -47,16 +47,34 @@ impl std::iter::Sum for Cost {
     }
 }
 
-/// Those of a list that are asked for a product, up to the first that has all of it.
-fn restricted<'a>(list: impl Iterator<Item = &'a Entry>, product: &Product) -> Vec<Entry> {
-    let mut some = Vec::new();
-    for entry in list {
-        some.extend(entry.within(product));
+/// What a list, last first, says of a product otherwise than one action, up to the last that does; none where that costs as much as a limit.
+fn exceptions(
+    list: &[Entry],
+    product: &Product,
+    allow: bool,
+    limit: Cost,
+    cost: &dyn Fn(&Product) -> Cost,
+) -> Option<Vec<Entry>> {
+    let (mut some, mut sum): (Vec<Entry>, Cost) = (Vec::new(), Cost::default());
+    for (place, entry) in list.iter().enumerate().rev() {
+        let Some(part) = entry.within(product) else { continue };
+        sum = [sum, cost(&part.product)].into_iter().sum();
+        if sum >= limit {
+            let mut later = list[..=place].iter();
+            if later.any(|later| later.allow != allow && !later.product.is_disjoint(product)) {
+                return None;
+            }
+            break;
+        }
+        some.push(part);
         if entry.product.covers(product) {
             break;
         }
     }
-    some
+    while some.last().is_some_and(|last| last.allow == allow) {
+        some.pop();
+    }
+    Some(some)
 }
 
 /// What is not worth the search for something cheaper.
@@ -118,13 +136,11 @@ pub(super) fn widen(list: Vec<Entry>, cost: &dyn Fn(&Product) -> Cost, bound: Bo
             if rest.is_empty() || wide == *here {
                 continue;
             }
-            let mut taken = restricted(done.iter().rev(), &rest);
-            while taken.last().is_some_and(|last| last.allow == entry.allow) {
-                taken.pop();
-            }
-            let other = taken.iter().map(|entry| cost(&entry.product)).sum::<Cost>();
             // What has no room anyway would only crowd out what has.
-            if other.acls <= bound.acls && [other, cost(&wide)].into_iter().sum::<Cost>() < cost(here) {
+            let limit = cost(here).min(Cost { acls: bound.acls.saturating_add(1), entries: 0 });
+            let Some(taken) = exceptions(&done, &rest, entry.allow, limit, cost) else { continue };
+            let other = taken.iter().map(|entry| cost(&entry.product)).sum::<Cost>();
+            if [other, cost(&wide)].into_iter().sum::<Cost>() < cost(here) {
                 entry.product = wide;
                 before.splice(0..0, taken);
             }

@@ -356,7 +356,7 @@ fn what_tiers_multiply_to_is_cut_off_and_said() {
         assert!(web.rules.len() <= Budget::default().acls, "HNS {version}: {} ACLs", web.rules.len());
         assert!(web.unsupported.iter().any(|unsupported| unsupported.field == "budget"), "HNS {version}");
         // Bounded, which is not seconds in a program made to be fast.
-        assert!(started.elapsed() < Duration::from_secs(20), "HNS {version}: {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(30), "HNS {version}: {:?}", started.elapsed());
     }
 }
 
