@@ -17,6 +17,7 @@ mod numbers;
 mod queue;
 #[cfg(test)]
 mod sample;
+mod watch;
 mod writes;
 
 pub use numbers::{FIRST, HOST_BEFORE_1803, LAST, number};
@@ -27,13 +28,14 @@ use converge::{converge, differs};
 use desired::{Desired, Endpoints, Touched};
 use directory::{Directory, Missing};
 use margay_dataplane::{Driver, Event, Object, Retry};
-use margay_hcn::{AclRule, Hns, Notification, Service, Subscription, Version};
+use margay_hcn::{AclRule, Hns, Service, Version};
 use margay_policy::{Changes, Key, Plan};
 use queue::Queue;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+use watch::Watch;
 
 /// How the driver works.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +70,7 @@ pub struct HnsDriver {
     gather: Duration,
     endpoints: Endpoints,
     shared: Arc<Shared>,
-    _subscription: Option<Subscription>,
+    _watch: Option<Watch>,
 }
 
 /// What the driver and its threads share.
@@ -92,7 +94,7 @@ struct Told {
     events: Vec<Event>,
     /// The rules that are known to be in force.
     in_force: HashMap<Key, Arc<[AclRule]>>,
-    /// Pods that HNS has no endpoint for yet.
+    /// Pods that HNS has no endpoint for yet, or that could not be seen to while it was gone.
     missing: BTreeMap<Key, Desired>,
 }
 
@@ -105,10 +107,18 @@ enum Work {
 }
 
 impl Work {
+    fn desired(&self) -> &Desired {
+        match self {
+            Work::Converge(desired, _) | Work::Look(desired) => desired,
+        }
+    }
+
     /// The newer of two, and the one that does more.
     fn merge(old: Self, new: Self) -> Self {
         match (old, new) {
             (Work::Converge(_, since), Work::Look(desired)) => Work::Converge(desired, since),
+            // What waited for HNS to tell of something may be of long ago.
+            (old @ Work::Converge(..), new) if old.desired().revision > new.desired().revision => old,
             (_, new) => new,
         }
     }
@@ -142,18 +152,13 @@ impl HnsDriver {
             }
         };
         let _ = shared.queue.set(Queue::new(options.parallel.max(1), work));
-        let listener = Arc::downgrade(&shared);
-        let subscription = shared.hns.subscribe(move |notification| {
-            if let Some(shared) = listener.upgrade() {
-                shared.heard(&notification);
-            }
-        });
+        let watch = Watch::new(&shared);
         Ok(Self {
             target: Target { version, budget: options.budget },
             gather: options.gather,
             endpoints: Endpoints::default(),
             shared,
-            _subscription: subscription.ok(),
+            _watch: watch,
         })
     }
 
@@ -250,27 +255,28 @@ impl Shared {
         let object = Object::Endpoint(key.clone());
         let event = match work {
             Work::Converge(desired, since) => Some(self.converge(key, object, &desired, since)),
-            Work::Look(desired) => self.look(object, &desired),
+            Work::Look(desired) => self.look(key, object, &desired),
         };
         lock(&self.told).events.extend(event);
         self.wake();
     }
 
     fn converge(&self, key: &Key, object: Object, desired: &Desired, since: Instant) -> Event {
+        lock(&self.told).missing.remove(key);
         let outcome = self.try_converge(desired, since);
         let mut told = lock(&self.told);
-        told.missing.remove(key);
         told.in_force.remove(key);
         match outcome {
             Ok(()) => {
                 told.in_force.insert(key.clone(), Arc::clone(&desired.rules));
                 Event::Applied { object, revision: desired.revision }
             }
-            Err(Failed::Missing(Missing::Endpoint(address))) => {
-                told.missing.insert(key.clone(), desired.clone());
-                Event::Failed { object, error: Missing::Endpoint(address).to_string(), retry: Retry::Backoff }
+            Err(error) => {
+                if error.ends_with_news() {
+                    told.missing.insert(key.clone(), desired.clone());
+                }
+                Event::Failed { object, retry: error.retry(), error: error.to_string() }
             }
-            Err(error) => Event::Failed { object, retry: error.retry(), error: error.to_string() },
         }
     }
 
@@ -300,7 +306,7 @@ impl Shared {
         }
     }
 
-    fn look(&self, object: Object, desired: &Desired) -> Option<Event> {
+    fn look(&self, key: &Key, object: Object, desired: &Desired) -> Option<Event> {
         let found = self.directory.find(&self.v1, &desired.addresses, Instant::now()).map_err(Failed::from);
         let found = found.and_then(|ids| {
             let differences = ids.into_iter().map(|id| differs(&self.hns, id, &desired.rules, self.version));
@@ -316,12 +322,17 @@ impl Shared {
                 self.directory.forget();
                 Some(Event::Drift { object, found: error.to_string() })
             }
-            Err(error) => Some(Event::Failed { object, retry: error.retry(), error: error.to_string() }),
+            Err(error) => {
+                if error.ends_with_news() {
+                    lock(&self.told).missing.insert(key.clone(), desired.clone());
+                }
+                Some(Event::Failed { object, retry: error.retry(), error: error.to_string() })
+            }
         }
     }
 
     /// Something happened in HNS: endpoints may have come, or lost what they had.
-    fn heard(&self, _notification: &Notification) {
+    fn heard(&self) {
         self.directory.forget();
         let missing = std::mem::take(&mut lock(&self.told).missing);
         for (key, desired) in missing {
@@ -352,6 +363,17 @@ impl Failed {
         match self {
             Failed::Missing(Missing::Network { .. }) => Retry::Never,
             _ => Retry::Backoff,
+        }
+    }
+
+    /// Whether it is over when HNS tells of something: of an endpoint, or that it is back.
+    fn ends_with_news(&self) -> bool {
+        match self {
+            Failed::Missing(Missing::Endpoint(_)) => true,
+            Failed::Missing(Missing::Hns(error)) | Failed::Converge(converge::Error::Hns(error)) => {
+                error.is_disconnected()
+            }
+            _ => false,
         }
     }
 }

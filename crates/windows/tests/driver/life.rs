@@ -88,6 +88,37 @@ fn what_a_restart_of_hns_loses_is_put_back() {
     }
 }
 
+/// Again and again, and however long it was down: as a service is that is restarted.
+#[test]
+fn a_restart_is_healed_whenever_hns_comes_back() {
+    let mut source = Source::new();
+    source.put(&(pods(4) + &allow("a", "10.1.0.0/16", 80)));
+    let mut node = Node::version("15.4");
+    node.serve(source.plan());
+    let mut reconciler = Reconciler::new(node.driver(), Instant::now());
+    reconciler.submit(source.plan(), &Default::default(), Instant::now());
+    let healed = || (1..=4).all(|pod| node.acls(&format!("10.0.0.{pod}")) == 7);
+    let until = |reconciler: &mut Reconciler<_>, what: &dyn Fn(&Reconciler<_>) -> bool| {
+        let start = Instant::now();
+        while !what(reconciler) {
+            assert!(start.elapsed() < LONG);
+            reconciler.poll(source.plan(), Instant::now());
+            std::thread::yield_now();
+        }
+        start.elapsed()
+    };
+    until(&mut reconciler, &|reconciler| healed() && reconciler.failing().next().is_none());
+    for round in 1..=2 {
+        node.emulator.crash(Loss::Policies);
+        // So many failures in a row that the next attempt by itself would be seconds away.
+        let retries = reconciler.metrics().retries;
+        until(&mut reconciler, &|reconciler| reconciler.metrics().retries > retries + 4 * 4);
+        node.emulator.restart();
+        let took = until(&mut reconciler, &|reconciler| healed() && reconciler.failing().next().is_none());
+        assert!(took < Duration::from_secs(1), "round {round} took {took:?}");
+    }
+}
+
 /// In the reading in which every write of ACLs ends the endpoint's connections.
 #[test]
 fn no_connection_is_lost_where_nothing_changes() {
