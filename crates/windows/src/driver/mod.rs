@@ -28,8 +28,8 @@ use converge::{converge, differs};
 use desired::{Desired, Endpoints, Touched};
 use directory::{Directory, Missing};
 use margay_dataplane::{Driver, Event, Object, Retry};
-use margay_hcn::{AclRule, Hns, Service, Version};
-use margay_policy::{Changes, Key, Plan};
+use margay_hcn::{Hns, Service, Version};
+use margay_policy::{Changes, Delta, Key, Plan};
 use queue::Queue;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -92,10 +92,18 @@ struct Shared {
 #[derive(Default)]
 struct Told {
     events: Vec<Event>,
-    /// The rules that are known to be in force.
-    in_force: HashMap<Key, Arc<[AclRule]>>,
+    /// What is known to be in force.
+    in_force: HashMap<Key, Desired>,
     /// Pods that HNS has no endpoint for yet, or that could not be seen to while it was gone.
     missing: BTreeMap<Key, Desired>,
+}
+
+impl Told {
+    /// Forgets what is known of pods that are no more.
+    fn forget(&mut self, gone: impl Fn(&Key) -> bool) {
+        self.in_force.retain(|key, _| !gone(key));
+        self.missing.retain(|key, _| !gone(key));
+    }
 }
 
 /// A piece of work on one endpoint.
@@ -191,7 +199,7 @@ impl HnsDriver {
                 field: unsupported.field,
                 done: unsupported.done,
             }));
-            let in_force = told.in_force.get(&one.key).is_some_and(|rules| *rules == one.desired.rules);
+            let in_force = told.in_force.get(&one.key).is_some_and(|known| known.rules == one.desired.rules);
             if in_force && !one.changed && !forced {
                 let object = Object::Endpoint(one.key);
                 told.events.push(Event::Applied { object, revision: one.desired.revision });
@@ -206,6 +214,11 @@ impl HnsDriver {
 
 impl Driver for HnsDriver {
     fn submit(&mut self, plan: &Plan, changes: &Changes) {
+        for delta in &changes.deltas {
+            if let Delta::EndpointRemoved(_, endpoint) = delta {
+                lock(&self.shared.told).forget(|key| *key == endpoint.key);
+            }
+        }
         let touched = self.endpoints.update(plan, changes, &self.target);
         self.start(touched, false);
     }
@@ -213,7 +226,11 @@ impl Driver for HnsDriver {
     fn resync(&mut self, plan: &Plan, object: Option<&Object>) {
         let touched = match object {
             Some(Object::Endpoint(key)) => self.endpoints.refresh(plan, key, &self.target).into_iter().collect(),
-            _ => self.endpoints.replace(plan, &self.target),
+            _ => {
+                let touched = self.endpoints.replace(plan, &self.target);
+                lock(&self.shared.told).forget(|key| !self.endpoints.has(key));
+                touched
+            }
         };
         self.start(touched, true);
     }
@@ -268,7 +285,7 @@ impl Shared {
         told.in_force.remove(key);
         match outcome {
             Ok(()) => {
-                told.in_force.insert(key.clone(), Arc::clone(&desired.rules));
+                told.in_force.insert(key.clone(), desired.clone());
                 Event::Applied { object, revision: desired.revision }
             }
             Err(error) => {
@@ -340,6 +357,15 @@ impl Shared {
         }
         self.disturbed.store(true, Ordering::Relaxed);
         self.wake();
+    }
+
+    /// HNS is there again: what it had may be lost, and none is to wait for the next look.
+    fn came_back(&self) {
+        let in_force = lock(&self.told).in_force.clone();
+        for (key, desired) in in_force {
+            self.queue().add(key, Work::Look(desired), Duration::ZERO, Work::merge);
+        }
+        self.heard();
     }
 
     fn wake(&self) {

@@ -87,7 +87,7 @@ impl State {
             let shared = shared.upgrade()?;
             match subscribe(&shared, self) {
                 Ok(subscription) => {
-                    shared.heard();
+                    shared.came_back();
                     return Some(subscription);
                 }
                 Err(error) if error.may_pass() => {}
