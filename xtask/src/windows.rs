@@ -186,6 +186,7 @@ fn wine() -> Command {
 /// let Some(wine) = Wine::ready() else { return };
 /// let version = wine.margay().arg("--version").output().expect("margay.exe starts");
 /// ```
+#[derive(Clone, Debug)]
 pub struct Wine {
     prefix: PathBuf,
 }

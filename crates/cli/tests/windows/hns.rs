@@ -13,16 +13,16 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use xtask::windows::Wine;
 
-const DEMO: [(&str, &str); 2] = [
+pub(crate) const DEMO: [(&str, &str); 2] = [
     ("cluster.yaml", include_str!("../../../../examples/demo/cluster.yaml")),
     ("policies.yaml", include_str!("../../../../examples/demo/policies.yaml")),
 ];
-const NODE: &str = "windows-1";
+pub(crate) const NODE: &str = "windows-1";
 /// The demo's pod on that node, and an address there that is no pod's.
 const POD: &str = "10.244.3.10";
 const NO_POD: &str = "10.244.3.99";
 /// What the demo lacks: with it, orders may ask DNS.
-const EDIT: &str = "
+pub(crate) const EDIT: &str = "
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: {name: dns, namespace: shop}
@@ -39,12 +39,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 static MACHINE: Mutex<()> = Mutex::new(());
 
 /// The demo's Windows node: a folder, and HNS.
-struct Node {
+pub(crate) struct Node {
     wine: Wine,
     home: TempDir,
     emulator: Arc<Emulator>,
-    /// The endpoints of the pod and of nobody.
-    endpoints: [Guid; 2],
     address: SocketAddr,
     server: Option<Server>,
     _machine: MutexGuard<'static, ()>,
@@ -54,24 +52,29 @@ impl Node {
     /// With HNS of a version, and the demo's pod on a network of a kind; `None` where there is no Wine.
     fn new(version: Version, kind: NetworkKind) -> Option<Self> {
         let wine = Wine::ready()?;
-        let home = tempfile::tempdir().expect("a temporary folder");
-        std::fs::create_dir(home.path().join("cluster")).expect("a folder");
         let emulator = Emulator::new(Config { clock: Clock::real(), ..Config::new(version) });
         let network = emulator.add_network(kind, "pods", &["10.244.3.0/24".parse().expect("a prefix")]);
         let network = network.expect("a network");
-        let endpoints = [POD, NO_POD].map(|text| {
+        for text in [POD, NO_POD] {
             let address: IpAddr = text.parse().expect("an address");
-            emulator.add_endpoint(network, text, &[address]).expect("an endpoint")
-        });
+            emulator.add_endpoint(network, text, &[address]).expect("an endpoint");
+        }
+        Some(Self::on(wine, emulator))
+    }
+
+    /// On an HNS that has the pod's endpoint.
+    pub(crate) fn on(wine: Wine, emulator: Arc<Emulator>) -> Self {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(home.path().join("cluster")).expect("a folder");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let server = serve(listener, Arc::clone(&emulator)).expect("it serves on loopback");
         let (address, _machine) = (server.address(), MACHINE.lock().unwrap_or_else(PoisonError::into_inner));
-        let node = Self { wine, home, emulator, endpoints, address, server: Some(server), _machine };
+        let node = Self { wine, home, emulator, address, server: Some(server), _machine };
         DEMO.iter().for_each(|(name, text)| node.write(name, text));
-        Some(node)
+        node
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.home.path().join("cluster").join(name), text).expect("a file");
     }
 
@@ -83,7 +86,7 @@ impl Node {
     }
 
     /// An agent that reads its folder ten times a second.
-    fn start(&self) -> Agent {
+    pub(crate) fn start(&self) -> Agent {
         // What it says of itself is of now.
         let _ = std::fs::remove_file(self.home.path().join("status.json"));
         let log = std::fs::File::options().append(true).create(true).open(self.home.path().join("agent.log"));
@@ -101,13 +104,13 @@ impl Node {
     }
 
     /// Whether the agent says that all is in force.
-    fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         let status = self.status();
         status["inSync"] == true && status["waiting"] == 0 && status["failing"] == Value::Array(Vec::new())
     }
 
     /// Waits until something is so, and says how long it took: neither a file of Wine's nor HNS tells when it changes.
-    fn until(&self, what: &str, so: impl Fn() -> bool) -> Duration {
+    pub(crate) fn until(&self, what: &str, so: impl Fn() -> bool) -> Duration {
         let start = Instant::now();
         while !so() {
             let log = || std::fs::read_to_string(self.home.path().join("agent.log")).unwrap_or_default();
@@ -117,22 +120,26 @@ impl Node {
         start.elapsed()
     }
 
-    /// The ACLs that an endpoint has, in the order in which they are asked, as HNS shows them but for their numbers.
-    fn acls(&self, endpoint: Guid) -> Vec<Value> {
-        let has_v2 = self.emulator.config().version >= Version::new(9, 2);
-        let document = match has_v2 {
-            true => self.emulator.query(Kind::Endpoint, endpoint, ""),
-            false => self.emulator.call("GET", &format!("/endpoints/{endpoint}"), ""),
-        };
-        let Ok(document) = document else { return Vec::new() };
-        let document: Value = serde_json::from_str(&document).expect("JSON");
-        let policies = if has_v2 { &document["Policies"] } else { &document["Output"]["Policies"] };
-        let acls = policies.as_array().into_iter().flatten().filter(|policy| policy["Type"] == "ACL");
+    /// The endpoint that has an address, and V1's document of it; none while HNS is down.
+    fn endpoint(&self, address: &str) -> Option<(Guid, Value)> {
+        let endpoints: Value = serde_json::from_str(&self.emulator.call("GET", "/endpoints/", "").ok()?).expect("JSON");
+        let endpoint = endpoints["Output"].as_array().into_iter().flatten().find(|one| one["IPAddress"] == address);
+        let endpoint = endpoint.unwrap_or_else(|| panic!("no endpoint has {address}: {endpoints}"));
+        Some((endpoint["ID"].as_str().expect("an id").parse().expect("a GUID"), endpoint.clone()))
+    }
+
+    /// Its ACLs, in the order in which they are asked, as HNS shows them but for their numbers: by V2 where there is that.
+    fn acls(&self, address: &str) -> Vec<Value> {
+        let Some((id, mut endpoint)) = self.endpoint(address) else { return Vec::new() };
+        if let Ok(document) = self.emulator.query(Kind::Endpoint, id, "") {
+            endpoint = serde_json::from_str(&document).expect("JSON");
+        }
+        let acls = endpoint["Policies"].as_array().into_iter().flatten().filter(|policy| policy["Type"] == "ACL");
         without_numbers(acls.map(|policy| policy.get("Settings").unwrap_or(policy).clone()).collect())
     }
 
     /// What `margay render` says that the pod should have, here on this side.
-    fn rendered(&self) -> Vec<Value> {
+    pub(crate) fn rendered(&self) -> Vec<Value> {
         let version = self.emulator.config().version.to_string();
         let mut margay = Command::new(env!("CARGO_BIN_EXE_margay"));
         margay.args(["render", "-f", "cluster", "--node", NODE, "--dataplane", "hns", "-o", "json"]);
@@ -143,8 +150,8 @@ impl Node {
         without_numbers(pod["acls"].as_array().expect("ACLs").clone())
     }
 
-    fn is_as_rendered(&self, rendered: &[Value]) -> bool {
-        self.acls(self.endpoints[0]) == rendered
+    pub(crate) fn is_as_rendered(&self, rendered: &[Value]) -> bool {
+        self.acls(POD) == rendered
     }
 }
 
@@ -160,7 +167,7 @@ fn without_numbers(mut acls: Vec<Value>) -> Vec<Value> {
 }
 
 /// A running margay.exe.
-struct Agent(Child);
+pub(crate) struct Agent(Child);
 
 impl Agent {
     /// Kills it, as a crash would.
@@ -178,20 +185,19 @@ impl Drop for Agent {
 }
 
 /// Says something past the test runner, which keeps back what a passing test prints.
-fn tell(line: &str) {
+pub(crate) fn tell(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// The demo's node from its first start to a restart of HNS.
 fn programs_the_demo(version: Version, kind: NetworkKind) {
     let Some(node) = Node::new(version, kind) else { return };
-    let [pod, nobody] = node.endpoints;
-    assert_eq!(node.acls(pod), Vec::<Value>::new());
+    assert_eq!(node.acls(POD), Vec::<Value>::new());
     let agent = node.start();
     let started = node.until("the first start", || node.is_ready());
     let rendered = node.rendered();
     assert!(rendered.len() > 4, "{rendered:?}");
-    assert_eq!(node.acls(pod), rendered);
+    assert_eq!(node.acls(POD), rendered);
 
     node.write("dns.yaml", EDIT);
     let with_dns = node.rendered();
@@ -204,7 +210,7 @@ fn programs_the_demo(version: Version, kind: NetworkKind) {
     let agent = node.start();
     node.until("a second start", || node.is_ready());
     assert!(node.emulator.counters().calls > 0, "it has looked");
-    assert_eq!((node.emulator.counters().writes, node.acls(pod)), (0, with_dns.clone()));
+    assert_eq!((node.emulator.counters().writes, node.acls(POD)), (0, with_dns.clone()));
 
     // HNS is restarted at once; again; and is gone until the agent has said so for long.
     let counted = |counter: &str| node.status()["counters"][counter].as_u64().unwrap_or_default();
@@ -224,8 +230,8 @@ fn programs_the_demo(version: Version, kind: NetworkKind) {
     assert!(healed.iter().all(|took| *took < Duration::from_secs(1)), "{healed:?}");
 
     agent.kill();
-    assert_eq!(node.acls(pod), with_dns, "what is in force stays in force");
-    assert_eq!(node.acls(nobody), Vec::<Value>::new(), "an endpoint that is no pod's is left alone");
+    assert_eq!(node.acls(POD), with_dns, "what is in force stays in force");
+    assert_eq!(node.acls(NO_POD), Vec::<Value>::new(), "an endpoint that is no pod's is left alone");
     assert_eq!(node.emulator.misuses(), []);
 }
 
@@ -254,17 +260,17 @@ fn what_can_not_enforce_is_said_and_left_alone() {
         ("5.1", NetworkKind::L2Bridge, "the Host Networking Service (HNS) is 5.1, which is too old: 7.0"),
     ] {
         let Some(node) = Node::new(version.parse().expect("a version"), kind) else { return };
-        let [pod, _] = node.endpoints;
+        let (pod, _) = node.endpoint(POD).expect("it is there");
         let taken = node.emulator.call("POST", &format!("/endpoints/{pod}"), foreign).expect("V1 answers");
         assert!(taken.contains(r#""Success":true"#), "{taken}");
-        let before = node.acls(pod);
+        let before = node.acls(POD);
         assert_eq!(before.len(), 1);
         node.emulator.reset_counters();
         let agent = node.start();
         node.until(said, || node.failing().contains(said));
         assert!(!node.is_ready());
         agent.kill();
-        assert_eq!((node.emulator.counters().writes, node.acls(pod)), (0, before), "HNS {version}, {kind}");
+        assert_eq!((node.emulator.counters().writes, node.acls(POD)), (0, before), "HNS {version}, {kind}");
 
         let once = ran(&mut node.agent("--once"));
         assert!(once.code != 0 && (once.out.contains(said) || once.err.contains(said)), "{once:?}");

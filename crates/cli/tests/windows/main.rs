@@ -4,6 +4,7 @@
 
 mod agent;
 mod hns;
+mod lab;
 
 use std::process::Command;
 use tempfile::TempDir;
