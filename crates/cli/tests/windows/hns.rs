@@ -1,7 +1,7 @@
 //! margay.exe on an emulated HNS: what it programs, and what it does when HNS is not as it should be.
 
 use crate::ran;
-use margay_hcn::{Guid, Kind, Service, Version};
+use margay_hcn::{Feature, Guid, Kind, Service, Version};
 use margay_vfp::process::{Server, serve};
 use margay_vfp::{Clock, Config, Emulator, Loss, NetworkKind};
 use serde_json::Value;
@@ -82,7 +82,14 @@ impl Node {
         let mut command = self.wine.margay();
         command.args(["agent", "-f", "cluster", "--node", NODE]).args(more.split_whitespace());
         command.env("MARGAY_VFP", self.address.to_string()).current_dir(self.home.path());
+        if !self.has_v2() {
+            without(&mut command, "computenetwork");
+        }
         command
+    }
+
+    fn has_v2(&self) -> bool {
+        self.emulator.config().version.has(Feature::ApiV2)
     }
 
     /// An agent that reads its folder ten times a second.
@@ -155,6 +162,11 @@ impl Node {
     }
 }
 
+/// Takes DLLs away from a Windows program, as on a Windows that has none of these names.
+fn without(command: &mut Command, dlls: &str) {
+    command.env("WINEDLLOVERRIDES", format!("{dlls}="));
+}
+
 /// ACLs by their numbers, and without them. What V1 shows of what is absent (an empty text, 0) is left out, as whose rule each is.
 fn without_numbers(mut acls: Vec<Value>) -> Vec<Value> {
     acls.sort_by_key(|acl| acl["Priority"].as_u64().unwrap_or_default());
@@ -212,10 +224,10 @@ fn programs_the_demo(version: Version, kind: NetworkKind) {
     assert!(node.emulator.counters().calls > 0, "it has looked");
     assert_eq!((node.emulator.counters().writes, node.acls(POD)), (0, with_dns.clone()));
 
-    // HNS is restarted at once; again; and is gone until the agent has said so for long.
+    // HNS is restarted at once; again; and is gone until the agent has said so for long. Without V2 it tells of nothing, so that it must be seen to be gone.
     let counted = |counter: &str| node.status()["counters"][counter].as_u64().unwrap_or_default();
     let mut healed = Vec::new();
-    for attempts in [0, 0, 4] {
+    for attempts in if node.has_v2() { [0, 0, 4] } else { [1, 1, 4] } {
         let (applied, retries) = (counted("applied"), counted("retries"));
         node.emulator.crash(Loss::Policies);
         if attempts > 0 {
@@ -275,6 +287,24 @@ fn what_can_not_enforce_is_said_and_left_alone() {
         let once = ran(&mut node.agent("--once"));
         assert!(once.code != 0 && (once.out.contains(said) || once.err.contains(said)), "{once:?}");
     }
+}
+
+/// A Windows without containers: what loads nothing can't even ask.
+#[test]
+fn without_dlls_there_is_no_hns() {
+    let Some(node) = Node::new(Version::new(9, 5), NetworkKind::L2Bridge) else { return };
+    let mut agent = node.agent("--once");
+    without(&mut agent, "computenetwork,vmcompute");
+    let once = ran(&mut agent);
+    assert_eq!(once.code, 2, "{once:?}");
+    for said in [
+        "vmcompute.dll can't be loaded",
+        "is the Windows feature Containers enabled?",
+        "the agent needs a Windows Server node",
+    ] {
+        assert!(once.err.contains(said), "{once:?}");
+    }
+    assert_eq!(node.emulator.counters().calls, 0);
 }
 
 /// An agent that starts before HNS waits for it, and says so.

@@ -3,6 +3,7 @@
 use margay_hcn::{Dll, Guid, Version};
 use margay_vfp::process::{Server, serve};
 use margay_vfp::{Config, Emulator, NetworkKind};
+use std::ffi::CStr;
 use std::net::TcpListener;
 use std::sync::Arc;
 use windows_sys::Win32::System::LibraryLoader::{GetProcAddress, LOAD_LIBRARY_SEARCH_SYSTEM32, LoadLibraryExW};
@@ -38,13 +39,23 @@ pub(crate) fn pod(emulator: &Emulator) -> (Guid, Guid) {
 
 /// How many handles of computenetwork.dll are open.
 pub(crate) fn open_handles() -> usize {
-    let name: Vec<u16> = "computenetwork.dll\0".encode_utf16().collect();
-    // SAFETY: the text ends in zero and lives through the call; the second parameter must be null.
-    let module = unsafe { LoadLibraryExW(name.as_ptr(), std::ptr::null_mut(), LOAD_LIBRARY_SEARCH_SYSTEM32) };
-    // SAFETY: the text ends in zero; a module that is not there has no functions.
-    let function = unsafe { GetProcAddress(module, c"MargayHandles".as_ptr().cast()) };
-    let function = function.expect("computenetwork.dll is margay's");
     // SAFETY: so the function is declared.
-    let handles: extern "system" fn() -> usize = unsafe { std::mem::transmute(function) };
+    let handles: extern "system" fn() -> usize = unsafe { function(c"MargayHandles") };
     handles()
+}
+
+/// A function of computenetwork.dll.
+///
+/// # Safety
+/// `F` must be a pointer to a function of exactly the signature that the function has.
+pub(crate) unsafe fn function<F: Copy>(name: &CStr) -> F {
+    const { assert!(size_of::<F>() == size_of::<usize>(), "a pointer to a function") };
+    let dll: Vec<u16> = "computenetwork.dll\0".encode_utf16().collect();
+    // SAFETY: the text ends in zero and lives through the call; the second parameter must be null.
+    let module = unsafe { LoadLibraryExW(dll.as_ptr(), std::ptr::null_mut(), LOAD_LIBRARY_SEARCH_SYSTEM32) };
+    // SAFETY: the text ends in zero; a module that is not there has no functions.
+    let address = unsafe { GetProcAddress(module, name.as_ptr().cast()) };
+    let address = address.unwrap_or_else(|| panic!("computenetwork.dll is margay's and has {name:?}"));
+    // SAFETY: both are pointers to functions, of the same size; that the signature is right is the caller's promise.
+    unsafe { std::mem::transmute_copy(&address) }
 }

@@ -341,7 +341,9 @@ impl Shared {
             }
             Err(error) => {
                 if error.ends_with_news() {
-                    lock(&self.told).missing.insert(key.clone(), desired.clone());
+                    let mut told = lock(&self.told);
+                    told.in_force.remove(key);
+                    told.missing.insert(key.clone(), desired.clone());
                 }
                 Some(Event::Failed { object, retry: error.retry(), error: error.to_string() })
             }
@@ -357,6 +359,14 @@ impl Shared {
         }
         self.disturbed.store(true, Ordering::Relaxed);
         self.wake();
+    }
+
+    /// HNS does not answer. Whoever is taken for in force is looked at, which tells; it may have been back in between, and gone again unheard.
+    fn is_gone(&self) {
+        let known = lock(&self.told).in_force.is_empty();
+        if !known {
+            self.heard();
+        }
     }
 
     /// HNS is there again: what it had may be lost, and none is to wait for the next look.
