@@ -14,6 +14,17 @@ const PACKAGES: [&str; 3] = ["gcc-mingw-w64-x86-64", "wine64", "wine"];
 const LINKER: &str = "x86_64-w64-mingw32-gcc";
 const WINE: &str = "/usr/lib/wine/wine64";
 const SERVER: &str = "/usr/lib/wine/wineserver64";
+/// What is built for Windows.
+const PROGRAMS: [&str; 3] = ["margay-cli", "margay-agent", "margay-computenetwork"];
+/// Whose tests are built for Windows too, and which of them.
+const TESTS: [(&str, &str); 4] = [
+    ("margay-agent", "--all-targets"),
+    ("margay-cli", "--lib"),
+    ("margay-hcn", "--lib"),
+    ("margay-computenetwork", "--tests"),
+];
+/// The names by which the emulator's DLL is HNS.
+const DLLS: [&str; 2] = ["computenetwork.dll", "vmcompute.dll"];
 /// The variable that tells tests that what they need under Wine is there, and is of now.
 const READY: &str = "MARGAY_WINE";
 
@@ -23,11 +34,14 @@ pub fn run() -> Result<()> {
         return Ok(());
     }
     make_prefix()?;
-    let margay = ["--package", "margay-cli", "--package", "margay-agent", "--target", TARGET, "--quiet"];
-    step("windows: lints", cargo(&["clippy"]).args(margay).args(["--", "-D", "warnings"]))?;
-    step("windows: build", cargo(&["build"]).args(margay))?;
-    for tests in [["--package", "margay-agent", "--all-targets"], ["--package", "margay-cli", "--lib"]] {
-        step(&format!("windows: tests of {}", tests[1]), cargo(&["test", "--target", TARGET, "--quiet"]).args(tests))?;
+    let all = PROGRAMS.iter().flat_map(|package| ["--package", package]).chain(["--target", TARGET, "--quiet"]);
+    let all: Vec<&str> = all.collect();
+    step("windows: lints", cargo(&["clippy"]).args(&all).args(["--", "-D", "warnings"]))?;
+    step("windows: build", cargo(&["build"]).args(&all))?;
+    put_dlls()?;
+    for (package, what) in TESTS {
+        let mut tests = cargo(&["test", "--target", TARGET, "--quiet", "--package", package, what]);
+        step(&format!("windows: tests of {package}"), tests.env(READY, "1"))?;
     }
     let mut tests = cargo(&["test", "--package", "margay-cli", "--test", "windows", "--quiet"]);
     step("windows: margay.exe", tests.env(READY, "1"))
@@ -109,11 +123,24 @@ fn make_prefix() -> Result<()> {
     step("wineboot", wine().args(["wineboot", "-i"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()))?;
     // The Windows that was set up was booted on the way: a clean start is better than two service managers.
     end_all(&prefix)?;
-    let shim = prefix.join("drive_c/windows/system32/bcryptprimitives.dll");
+    let shim = system32(&prefix).join("bcryptprimitives.dll");
     let mut compile = Command::new(LINKER);
     compile.args(["-O2", "-shared", "-s", "-o"]).arg(shim).arg(shim_source()).arg("-ladvapi32");
     step("bcryptprimitives.dll", &mut compile)?;
     fs::write(prefix.join("ready"), wanted)?;
+    Ok(())
+}
+
+/// Puts the DLLs through which programs reach the emulator where Windows has those of HNS. They change, and programs of another run may have them open:
+/// so each is put there whole, in the place of the one before.
+fn put_dlls() -> Result<()> {
+    let built = target().join(TARGET).join("debug/margay_computenetwork.dll");
+    let system32 = system32(&prefix());
+    for name in DLLS {
+        let (new, dll) = (system32.join(format!("{name}.new")), system32.join(name));
+        let put = fs::copy(&built, &new).and_then(|_| fs::rename(&new, &dll));
+        put.with_context(|| format!("cannot copy {} to {}", built.display(), dll.display()))?;
+    }
     Ok(())
 }
 
@@ -144,6 +171,10 @@ fn prefix() -> PathBuf {
     target().join("wine")
 }
 
+fn system32(prefix: &Path) -> PathBuf {
+    prefix.join("drive_c/windows/system32")
+}
+
 fn wine() -> Command {
     Command::new(root().join("xtask/wine/run"))
 }
@@ -155,6 +186,7 @@ fn wine() -> Command {
 /// let Some(wine) = Wine::ready() else { return };
 /// let version = wine.margay().arg("--version").output().expect("margay.exe starts");
 /// ```
+#[derive(Clone, Debug)]
 pub struct Wine {
     prefix: PathBuf,
 }
@@ -183,7 +215,7 @@ impl Wine {
 
     /// Where Windows looks for DLLs: one that a test puts there is found by every program of the prefix.
     pub fn system32(&self) -> PathBuf {
-        self.prefix.join("drive_c/windows/system32")
+        system32(&self.prefix)
     }
 
     /// A path of this side as Windows programs know it.

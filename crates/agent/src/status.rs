@@ -32,6 +32,22 @@ pub struct Status {
 }
 
 impl Status {
+    /// Of an agent that has no data plane yet, and knows nothing.
+    pub fn unready(node: SmolStr, failing: Failing) -> Self {
+        Self {
+            node,
+            in_sync: false,
+            revision: 0,
+            endpoints: 0,
+            policies: 0,
+            waiting: 0,
+            failing: vec![failing],
+            unsupported: Vec::new(),
+            drift: None,
+            metrics: Metrics::default(),
+        }
+    }
+
     /// Whether everything that could be put in force is: what is left fails.
     pub fn is_settled(&self) -> bool {
         self.in_sync && self.waiting == 0

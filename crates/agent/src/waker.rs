@@ -46,8 +46,9 @@ impl Waker {
         self.0.raised.notify_all();
     }
 
-    /// Waits for a signal, at most until then, and gives what came since the last time. That it is to stop stays said.
-    pub(crate) fn wait(&self, until: Instant) -> Signals {
+    /// Waits for a signal, at most until then, and gives what came since the last time. That it is to stop stays said. It is the agent that waits, or
+    /// whoever is yet to make one.
+    pub fn wait(&self, until: Instant) -> Signals {
         let signals = self.0.signals.lock().unwrap_or_else(PoisonError::into_inner);
         let bound = until.saturating_duration_since(Instant::now());
         let quiet = |signals: &mut Signals| *signals == Signals::default();

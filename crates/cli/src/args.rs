@@ -3,8 +3,8 @@
 #[cfg(any(target_os = "linux", windows))]
 use crate::commands::agent;
 #[cfg(target_os = "linux")]
-use crate::commands::{cleanup, demo, lab, render};
-use crate::commands::{eval, explain, matrix, pages, policies, selects, validate};
+use crate::commands::{cleanup, demo, lab};
+use crate::commands::{eval, explain, matrix, pages, policies, render, selects, validate};
 use crate::streams::{Exit, Failure, Paint, Streams, Tone};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -33,7 +33,6 @@ enum Command {
     Policies(policies::Args),
     Selects(selects::Args),
     Validate(validate::Args),
-    #[cfg(target_os = "linux")]
     Render(render::Args),
     #[cfg(target_os = "linux")]
     Lab(lab::Args),
@@ -92,7 +91,6 @@ fn dispatch(args: Vec<OsString>, streams: &mut Streams<'_>) -> Result<Exit, Fail
         Command::Policies(args) => policies::run(&args, streams),
         Command::Selects(args) => selects::run(&args, streams),
         Command::Validate(args) => validate::run(&args, streams),
-        #[cfg(target_os = "linux")]
         Command::Render(args) => render::run(&args, streams),
         #[cfg(target_os = "linux")]
         Command::Lab(args) => lab::run(&args, streams),

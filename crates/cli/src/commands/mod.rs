@@ -13,7 +13,6 @@ pub(crate) mod lab;
 pub(crate) mod matrix;
 pub(crate) mod pages;
 pub(crate) mod policies;
-#[cfg(target_os = "linux")]
 pub(crate) mod render;
 pub(crate) mod selects;
 pub(crate) mod validate;

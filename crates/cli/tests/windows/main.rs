@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 
 mod agent;
+mod hns;
+mod lab;
 
 use std::process::Command;
 use tempfile::TempDir;
@@ -52,6 +54,8 @@ fn it_answers_as_here() {
         "matrix -f cluster -o csv",
         "policies -f cluster shop/db-0",
         "selects -f cluster networkpolicy/shop/db",
+        "render -f cluster --node node-2 --dataplane hns",
+        "render -f cluster --node node-2 --dataplane hns --hns-version 7.0 -o json",
         "agent -f cluster --node node-2 --dry-run --once --log-file agent.log",
         "explain -f cluster front/nobody shop/db-0:5432",
     ] {

@@ -16,6 +16,7 @@ use margay_api::Update;
 use margay_engine::{Engine, Scope};
 use margay_hcn::Version;
 use margay_policy::{Flow, Plan, verdict};
+use margay_vfp::Emulator;
 use node::{LinuxNode, NodeAgent, Plane, Wired};
 use shape::Shape;
 use std::collections::BTreeMap;
@@ -35,6 +36,8 @@ pub struct Options {
     pub os: Option<Os>,
     /// The HNS of Windows nodes.
     pub hns_version: Option<Version>,
+    /// Windows nodes are programmed by someone else, who asks their [HNS](Cluster::hns): here, their pods have endpoints, and no ACLs.
+    pub windows_by_another: bool,
     /// Gives the namespaces names under `/run/netns` that begin with this, where they stay until [`Fabric::remove_named`].
     pub name: Option<String>,
 }
@@ -195,7 +198,9 @@ impl Cluster {
                 None => {
                     let plane = if node.switched {
                         let version = self.options.hns_version.unwrap_or(HNS_VERSION);
-                        Plane::Windows(Box::new(WindowsNode::start(&node.name, version, Arc::clone(&self.vfp))?))
+                        let by_another = self.options.windows_by_another;
+                        let switch = Arc::clone(&self.vfp);
+                        Plane::Windows(Box::new(WindowsNode::start(&node.name, version, by_another, switch)?))
                     } else {
                         let start = || LinuxNode::start(&node.name, wired.options.clone());
                         Plane::Linux(Box::new(self.fabric.node(index).enter(start)??))
@@ -218,6 +223,11 @@ impl Cluster {
     /// The namespaces.
     pub fn fabric(&self) -> &Fabric {
         &self.fabric
+    }
+
+    /// The HNS of a Windows node, whose VFP every frame of its pods passes.
+    pub fn hns(&self, node: &str) -> Option<&Arc<Emulator>> {
+        self.nodes.get(node)?.hns()
     }
 
     /// What to know of how far the measurement reaches: `None` where all is well.

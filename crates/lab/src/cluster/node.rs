@@ -7,8 +7,10 @@ use margay_dataplane::{Driver, Event, Reconciler};
 use margay_engine::{Engine, Scope};
 use margay_linux::{LinuxDriver, Options};
 use margay_policy::{Changes, Plan};
+use margay_vfp::Emulator;
 use smol_str::SmolStr;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What the agent is on a real node: an engine that knows this node's part of the cluster, and the driver of its data plane.
@@ -76,6 +78,14 @@ impl NodeAgent {
     /// Whether it runs Windows.
     pub(super) fn is_windows(&self) -> bool {
         matches!(self.plane, Plane::Windows(_))
+    }
+
+    /// Its HNS, where it runs Windows.
+    pub(super) fn hns(&self) -> Option<&Arc<Emulator>> {
+        match &self.plane {
+            Plane::Windows(windows) => Some(windows.hns()),
+            Plane::Linux(_) => None,
+        }
     }
 
     /// Takes in what changed, and puts it in force.

@@ -23,7 +23,8 @@ const FLOW_LIFE: Duration = Duration::from_secs(600);
 pub(super) struct WindowsNode {
     emulator: Arc<Emulator>,
     network: Guid,
-    driver: HnsDriver,
+    /// None where someone else programs the node.
+    driver: Option<HnsDriver>,
     started: bool,
     /// The endpoint of each pod, by its id, and its addresses.
     endpoints: BTreeMap<String, (Guid, Vec<IpAddr>)>,
@@ -32,8 +33,8 @@ pub(super) struct WindowsNode {
 }
 
 impl WindowsNode {
-    /// Starts HNS with a network for the pods, and the driver.
-    pub(super) fn start(node: &str, version: Version, switch: Arc<Vfp>) -> Result<Self, Error> {
+    /// Starts HNS with a network for the pods, and the driver unless someone else programs the node.
+    pub(super) fn start(node: &str, version: Version, by_another: bool, switch: Arc<Vfp>) -> Result<Self, Error> {
         let failed = |what: String| Error::Driver { node: node.into(), what };
         let emulator = Emulator::new(Config::new(version));
         let prefixes = [margay_net::Family::V4, margay_net::Family::V6].map(Prefix::all);
@@ -41,9 +42,15 @@ impl WindowsNode {
         let network = emulator.add_network(NetworkKind::L2Bridge, "margay", prefixes);
         let network = network.map_err(|error| failed(error.to_string()))?;
         let options = Options { gather: Duration::ZERO, ..Options::default() };
-        let driver = HnsDriver::new(Arc::clone(&emulator) as Arc<dyn margay_hcn::Service>, &options);
+        let service = Arc::clone(&emulator) as Arc<dyn margay_hcn::Service>;
+        let driver = (!by_another).then(|| HnsDriver::new(service, &options)).transpose();
         let driver = driver.map_err(|error| failed(error.to_string()))?;
         Ok(Self { emulator, network, driver, started: false, endpoints: BTreeMap::new(), switch, version })
+    }
+
+    /// Its HNS.
+    pub(super) fn hns(&self) -> &Arc<Emulator> {
+        &self.emulator
     }
 
     /// Makes the endpoints of these pods (id and addresses), as a network plugin would, and puts the Plan in force.
@@ -56,19 +63,20 @@ impl WindowsNode {
     ) -> Result<(), Error> {
         let failed = |what: String| Error::Driver { node: node.into(), what };
         self.serve(pods).map_err(|error| failed(error.to_string()))?;
+        let Some(driver) = &mut self.driver else { return Ok(()) };
         if std::mem::replace(&mut self.started, true) {
-            self.driver.submit(plan, changes);
+            driver.submit(plan, changes);
         } else {
-            self.driver.resync(plan, None);
+            driver.resync(plan, None);
         }
-        if !self.driver.settle(PATIENCE) {
+        if !driver.settle(PATIENCE) {
             return Err(failed("HNS did not answer".into()));
         }
         // A pod of a family that this HNS lacks has no endpoint, and so nothing to be put in force.
         let served = |key: &margay_policy::Key| {
             key.kind == Kind::Pod && self.endpoints.contains_key(&format!("{}/{}", key.namespace, key.name))
         };
-        let error = self.driver.events().into_iter().find_map(|event| match event {
+        let error = driver.events().into_iter().find_map(|event| match event {
             Event::Failed { object: Object::Endpoint(key), error, .. } if served(&key) => Some(error),
             _ => None,
         });

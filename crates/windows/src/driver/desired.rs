@@ -132,6 +132,11 @@ impl Endpoints {
         touched.map(|(_, endpoint)| endpoint.key.clone()).collect()
     }
 
+    /// Whether there is such a pod.
+    pub(super) fn has(&self, key: &Key) -> bool {
+        self.all.contains_key(key)
+    }
+
     /// What each pod should have.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Key, &Desired)> {
         self.all.iter().map(|(key, pod)| (key, &pod.desired))

@@ -17,6 +17,7 @@ mod numbers;
 mod queue;
 #[cfg(test)]
 mod sample;
+mod watch;
 mod writes;
 
 pub use numbers::{FIRST, HOST_BEFORE_1803, LAST, number};
@@ -27,13 +28,14 @@ use converge::{close, converge, differs};
 use desired::{Desired, Endpoints, Touched};
 use directory::{Directory, Missing};
 use margay_dataplane::{Driver, Event, Object, Retry};
-use margay_hcn::{AclRule, Guid, Hns, Notification, Service, Subscription, Version};
-use margay_policy::{Changes, Key, Plan};
+use margay_hcn::{Guid, Hns, Service, Version};
+use margay_policy::{Changes, Delta, Key, Plan};
 use queue::Queue;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+use watch::Watch;
 
 /// How the driver works.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +70,7 @@ pub struct HnsDriver {
     gather: Duration,
     endpoints: Endpoints,
     shared: Arc<Shared>,
-    _subscription: Option<Subscription>,
+    _watch: Option<Watch>,
 }
 
 /// What the driver and its threads share.
@@ -90,10 +92,18 @@ struct Shared {
 #[derive(Default)]
 struct Told {
     events: Vec<Event>,
-    /// The rules that are known to be in force.
-    in_force: HashMap<Key, Arc<[AclRule]>>,
-    /// Pods that HNS has no endpoint for yet.
+    /// What is known to be in force.
+    in_force: HashMap<Key, Desired>,
+    /// Pods that HNS has no endpoint for yet, or that could not be seen to while it was gone.
     missing: BTreeMap<Key, Desired>,
+}
+
+impl Told {
+    /// Forgets what is known of pods that are no more.
+    fn forget(&mut self, gone: impl Fn(&Key) -> bool) {
+        self.in_force.retain(|key, _| !gone(key));
+        self.missing.retain(|key, _| !gone(key));
+    }
 }
 
 /// A piece of work on one endpoint.
@@ -105,10 +115,18 @@ enum Work {
 }
 
 impl Work {
+    fn desired(&self) -> &Desired {
+        match self {
+            Work::Converge(desired, _) | Work::Look(desired) => desired,
+        }
+    }
+
     /// The newer of two, and the one that does more.
     fn merge(old: Self, new: Self) -> Self {
         match (old, new) {
             (Work::Converge(_, since), Work::Look(desired)) => Work::Converge(desired, since),
+            // What waited for HNS to tell of something may be of long ago.
+            (old @ Work::Converge(..), new) if old.desired().revision > new.desired().revision => old,
             (_, new) => new,
         }
     }
@@ -142,18 +160,13 @@ impl HnsDriver {
             }
         };
         let _ = shared.queue.set(Queue::new(options.parallel.max(1), work));
-        let listener = Arc::downgrade(&shared);
-        let subscription = shared.hns.subscribe(move |notification| {
-            if let Some(shared) = listener.upgrade() {
-                shared.heard(&notification);
-            }
-        });
+        let watch = Watch::new(&shared);
         Ok(Self {
             target: Target { version, budget: options.budget },
             gather: options.gather,
             endpoints: Endpoints::default(),
             shared,
-            _subscription: subscription.ok(),
+            _watch: watch,
         })
     }
 
@@ -197,7 +210,7 @@ impl HnsDriver {
                 field: unsupported.field,
                 done: unsupported.done,
             }));
-            let in_force = told.in_force.get(&one.key).is_some_and(|rules| *rules == one.desired.rules);
+            let in_force = told.in_force.get(&one.key).is_some_and(|known| known.rules == one.desired.rules);
             if in_force && !one.changed && !forced {
                 let object = Object::Endpoint(one.key);
                 told.events.push(Event::Applied { object, revision: one.desired.revision });
@@ -213,6 +226,11 @@ impl HnsDriver {
 impl Driver for HnsDriver {
     fn submit(&mut self, plan: &Plan, changes: &Changes) {
         self.refuse(Endpoints::hosts(plan, Some(changes)));
+        for delta in &changes.deltas {
+            if let Delta::EndpointRemoved(_, endpoint) = delta {
+                lock(&self.shared.told).forget(|key| *key == endpoint.key);
+            }
+        }
         let touched = self.endpoints.update(plan, changes, &self.target);
         self.start(touched, false);
     }
@@ -222,7 +240,9 @@ impl Driver for HnsDriver {
             Some(Object::Endpoint(key)) => self.endpoints.refresh(plan, key, &self.target).into_iter().collect(),
             _ => {
                 self.refuse(Endpoints::hosts(plan, None));
-                self.endpoints.replace(plan, &self.target)
+                let touched = self.endpoints.replace(plan, &self.target);
+                lock(&self.shared.told).forget(|key| !self.endpoints.has(key));
+                touched
             }
         };
         self.start(touched, true);
@@ -265,27 +285,28 @@ impl Shared {
         let object = Object::Endpoint(key.clone());
         let event = match work {
             Work::Converge(desired, since) => Some(self.converge(key, object, &desired, since)),
-            Work::Look(desired) => self.look(object, &desired),
+            Work::Look(desired) => self.look(key, object, &desired),
         };
         lock(&self.told).events.extend(event);
         self.wake();
     }
 
     fn converge(&self, key: &Key, object: Object, desired: &Desired, since: Instant) -> Event {
+        lock(&self.told).missing.remove(key);
         let outcome = self.try_converge(desired, since);
         let mut told = lock(&self.told);
-        told.missing.remove(key);
         told.in_force.remove(key);
         match outcome {
             Ok(()) => {
-                told.in_force.insert(key.clone(), Arc::clone(&desired.rules));
+                told.in_force.insert(key.clone(), desired.clone());
                 Event::Applied { object, revision: desired.revision }
             }
-            Err(Failed::Missing(Missing::Endpoint(address))) => {
-                told.missing.insert(key.clone(), desired.clone());
-                Event::Failed { object, error: Missing::Endpoint(address).to_string(), retry: Retry::Backoff }
+            Err(error) => {
+                if error.ends_with_news() {
+                    told.missing.insert(key.clone(), desired.clone());
+                }
+                Event::Failed { object, retry: error.retry(), error: error.to_string() }
             }
-            Err(error) => Event::Failed { object, retry: error.retry(), error: error.to_string() },
         }
     }
 
@@ -324,7 +345,7 @@ impl Shared {
         }
     }
 
-    fn look(&self, object: Object, desired: &Desired) -> Option<Event> {
+    fn look(&self, key: &Key, object: Object, desired: &Desired) -> Option<Event> {
         let found = self.directory.find(&self.v1, &desired.addresses, Instant::now()).map_err(Failed::from);
         let found = found.and_then(|ids| {
             let differences = ids.into_iter().map(|id| differs(&self.hns, id, &desired.rules, self.version));
@@ -340,12 +361,19 @@ impl Shared {
                 self.directory.forget();
                 Some(Event::Drift { object, found: error.to_string() })
             }
-            Err(error) => Some(Event::Failed { object, retry: error.retry(), error: error.to_string() }),
+            Err(error) => {
+                if error.ends_with_news() {
+                    let mut told = lock(&self.told);
+                    told.in_force.remove(key);
+                    told.missing.insert(key.clone(), desired.clone());
+                }
+                Some(Event::Failed { object, retry: error.retry(), error: error.to_string() })
+            }
         }
     }
 
     /// Something happened in HNS: endpoints may have come, or lost what they had.
-    fn heard(&self, _notification: &Notification) {
+    fn heard(&self) {
         self.directory.forget();
         let missing = std::mem::take(&mut lock(&self.told).missing);
         for (key, desired) in missing {
@@ -353,6 +381,23 @@ impl Shared {
         }
         self.disturbed.store(true, Ordering::Relaxed);
         self.wake();
+    }
+
+    /// HNS does not answer. Whoever is taken for in force is looked at, which tells; it may have been back in between, and gone again unheard.
+    fn is_gone(&self) {
+        let known = lock(&self.told).in_force.is_empty();
+        if !known {
+            self.heard();
+        }
+    }
+
+    /// HNS is there again: what it had may be lost, and none is to wait for the next look.
+    fn came_back(&self) {
+        let in_force = lock(&self.told).in_force.clone();
+        for (key, desired) in in_force {
+            self.queue().add(key, Work::Look(desired), Duration::ZERO, Work::merge);
+        }
+        self.heard();
     }
 
     fn wake(&self) {
@@ -378,6 +423,17 @@ impl Failed {
         match self {
             Failed::Missing(Missing::Network { .. }) => Retry::Never,
             _ => Retry::Backoff,
+        }
+    }
+
+    /// Whether it is over when HNS tells of something: of an endpoint, or that it is back.
+    fn ends_with_news(&self) -> bool {
+        match self {
+            Failed::Missing(Missing::Endpoint(_)) => true,
+            Failed::Missing(Missing::Hns(error)) | Failed::Converge(converge::Error::Hns(error)) => {
+                error.is_disconnected()
+            }
+            _ => false,
         }
     }
 }

@@ -119,6 +119,47 @@ fn what_a_restart_of_hns_loses_is_put_back() {
     }
 }
 
+/// Again and again, however long it was down, as a service is that is restarted; and where HNS does not tell of it, once that was noticed.
+#[test]
+fn a_restart_is_healed_whenever_hns_comes_back() {
+    // Failures of the four pods before the restart: so many that the next attempt would be seconds away, or none.
+    for (version, tells, rounds) in
+        [("15.4", "sent", &[16, 0, 0][..]), ("9.5", "unavailable", &[1]), ("7.0", "unavailable", &[1, 1, 16])]
+    {
+        let mut config = Config::new(version.parse().unwrap());
+        config.knobs.set(&format!("notifications={tells}")).unwrap();
+        let mut source = Source::new();
+        source.put(&(pods(4) + &allow("a", "10.1.0.0/16", 80)));
+        let mut node = Node::new(config);
+        node.serve(source.plan());
+        let mut reconciler = Reconciler::new(node.driver(), Instant::now());
+        reconciler.submit(source.plan(), &Default::default(), Instant::now());
+        let until = |reconciler: &mut Reconciler<_>, what: &dyn Fn(&Reconciler<_>) -> bool| {
+            let start = Instant::now();
+            while !what(reconciler) {
+                let failing: Vec<_> = reconciler.failing().collect();
+                assert!(start.elapsed() < LONG, "HNS {version}: {:?} {failing:?}", reconciler.metrics());
+                reconciler.poll(source.plan(), Instant::now());
+                std::thread::yield_now();
+            }
+            start.elapsed()
+        };
+        assert!(reconciler.driver().settle(LONG));
+        let wanted = node.acls("10.0.0.1");
+        let healed = || (1..=4).all(|pod| node.acls(&format!("10.0.0.{pod}")) == wanted);
+        for failures in rounds {
+            until(&mut reconciler, &|reconciler| healed() && reconciler.failing().next().is_none());
+            let failed = reconciler.metrics().failed;
+            node.emulator.crash(Loss::Policies);
+            until(&mut reconciler, &|reconciler| reconciler.metrics().failed >= failed + failures);
+            node.emulator.restart();
+            let took = until(&mut reconciler, &|reconciler| healed() && reconciler.failing().next().is_none());
+            assert!(took < Duration::from_secs(1), "HNS {version}, after {failures} failures: {took:?}");
+            assert!(reconciler.driver().settle(LONG));
+        }
+    }
+}
+
 /// In the reading in which every write of ACLs ends the endpoint's connections.
 #[test]
 fn no_connection_is_lost_where_nothing_changes() {

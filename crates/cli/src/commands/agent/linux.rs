@@ -11,6 +11,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
+/// The kernel is there before any program, and an agent without rights gets none by waiting.
+pub(super) const MAY_COME_LATER: bool = false;
+
 /// The driver, which wakes the agent when the ruleset changes.
 pub(super) fn driver(waker: &Waker) -> Result<Box<dyn Driver>, Failure> {
     let driver = LinuxDriver::new(Options::default())

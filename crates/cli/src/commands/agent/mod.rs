@@ -16,8 +16,8 @@ mod status;
 use crate::streams::{Exit, Failure, Streams};
 use crate::words::counted;
 use lock::Lock;
-use margay_agent::{Agent, Followed, Options, Status, Waker};
-use margay_dataplane::{Driver, Recorder};
+use margay_agent::{Agent, Failing, Followed, Options, Status, Waker};
+use margay_dataplane::{Driver, Object, Recorder};
 use margay_datastore::Folder;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -26,6 +26,8 @@ use tracing::{info, warn};
 
 /// How long --once waits for a data plane that reports endpoint by endpoint.
 const ONCE: Duration = Duration::from_secs(60);
+/// How often a data plane is asked for that was not there at the start.
+const AGAIN: Duration = Duration::from_secs(1);
 /// The bounds of --poll.
 const POLL: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
 
@@ -118,24 +120,62 @@ fn follow(args: &Args, waker: &Waker) -> Result<Status, Failure> {
         })?;
     }
     let _lock = if args.dry_run { None } else { Some(Lock::take(&platform::lock_name()?, &platform::lock_folder())?) };
-    let driver: Box<dyn Driver> = if args.dry_run { Box::new(Recorder::default()) } else { platform::driver(waker)? };
+    let programs = if args.dry_run { " (dry run: nothing is programmed)" } else { "" };
+    info!("margay {} on node {node}{programs}", env!("CARGO_PKG_VERSION"));
+    let driver: Box<dyn Driver> = match args.dry_run {
+        true => Box::new(Recorder::default()),
+        false => match driver(args, node, waker)? {
+            ControlFlow::Continue(driver) => driver,
+            ControlFlow::Break(status) => return Ok(*status),
+        },
+    };
     let options = Options { node: node.into(), poll: args.poll };
     let source = Followed::new(Folder::new(&args.filename));
     let mut agent = Agent::new(options, source, driver, Instant::now());
-    let programs = if args.dry_run { " (dry run: nothing is programmed)" } else { "" };
-    info!("margay {} on node {node}{programs}", env!("CARGO_PKG_VERSION"));
     let deadline = args.once.then(|| Instant::now() + ONCE);
     agent.run(waker, deadline, |status| {
-        if let Some(file) = &args.status_file
-            && let Err(error) = status::write(status, file)
-        {
-            // Policy matters more than what is said of it.
-            warn!("the status can't be written to {}: {error}", file.display());
-        }
+        keep(args, status);
         if args.once && status.is_settled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     info!("stopped: what is in force stays in force");
     Ok(agent.status())
+}
+
+/// The driver, waited for where the platform's data plane may come later than the agent; or, where the agent is to stop before that, how it went.
+fn driver(args: &Args, node: &str, waker: &Waker) -> Result<ControlFlow<Box<Status>, Box<dyn Driver>>, Failure> {
+    let since = Instant::now();
+    let mut said = String::new();
+    loop {
+        let failure = match platform::driver(waker) {
+            Ok(driver) => return Ok(ControlFlow::Continue(driver)),
+            Err(failure) if args.once || !platform::MAY_COME_LATER => return Err(failure),
+            Err(failure) => failure.to_string(),
+        };
+        let failing = Failing { object: Object::All, error: failure.clone(), since };
+        let status = Status::unready(node.into(), failing);
+        keep(args, &status);
+        if failure != said {
+            warn!("nothing is programmed, and what is in force stays in force (it is tried again soon): {failure}");
+            said = failure;
+        }
+        let again = Instant::now() + AGAIN;
+        while Instant::now() < again {
+            if waker.wait(again).stop {
+                info!("stopped: what is in force stays in force");
+                return Ok(ControlFlow::Break(Box::new(status)));
+            }
+        }
+    }
+}
+
+/// Keeps the file of the status.
+fn keep(args: &Args, status: &Status) {
+    if let Some(file) = &args.status_file
+        && let Err(error) = status::write(status, file)
+    {
+        // Policy matters more than what is said of it.
+        warn!("the status can't be written to {}: {error}", file.display());
+    }
 }
 
 /// Whether a path can be looked into.

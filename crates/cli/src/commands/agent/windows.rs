@@ -3,10 +3,15 @@
 use crate::streams::Failure;
 use margay_agent::Waker;
 use margay_dataplane::Driver;
-use margay_hcn::Dll;
+use margay_hcn::{Dll, Version};
 use margay_windows::driver::{HnsDriver, Options};
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// HNS may be started after the agent, or be down just then.
+pub(super) const MAY_COME_LATER: bool = true;
+/// The oldest HNS that takes ACLs as they are written here: Windows Server 1709.
+const OLDEST: Version = Version::KNOWN[0];
 
 /// The driver, which wakes the agent when HNS has something to say.
 pub(super) fn driver(waker: &Waker) -> Result<Box<dyn Driver>, Failure> {
@@ -17,6 +22,12 @@ pub(super) fn driver(waker: &Waker) -> Result<Box<dyn Driver>, Failure> {
     };
     let service = Arc::new(Dll::load().map_err(|error| failed(&error))?);
     let mut driver = HnsDriver::new(service, &Options::default()).map_err(|error| failed(&error))?;
+    let version = driver.version();
+    if version < OLDEST {
+        return Err(Failure::usage(format!(
+            "the Host Networking Service (HNS) is {version}, which is too old: {OLDEST} (Windows Server 1709) is the oldest that can be programmed"
+        )));
+    }
     let waker = waker.clone();
     driver.set_waker(move || waker.driver());
     Ok(Box::new(driver))

@@ -23,7 +23,7 @@ pub(crate) struct Args {
     #[arg(long)]
     node: String,
     /// The data plane
-    #[arg(long, value_enum, default_value_t = Dataplane::Nft)]
+    #[arg(long, value_enum, default_value_t)]
     dataplane: Dataplane,
     /// The version of HNS: 7.0 (Windows Server 1709), 7.2 (1803), 9.5 (2019), 13.3 (2022), 15.4 (2025), or any between
     #[arg(long, value_name = "VERSION", default_value = "9.5", value_parser = version)]
@@ -46,12 +46,15 @@ pub(crate) fn version(text: &str) -> Result<Version, String> {
     text.parse().map_err(|error: margay_hcn::VersionError| error.to_string())
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+/// A data plane; by default that of the system it is asked on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 enum Dataplane {
     /// nftables, in the words of nft
     #[cfg(target_os = "linux")]
+    #[default]
     Nft,
     /// ACLs of the Windows Host Networking Service
+    #[cfg_attr(not(target_os = "linux"), default)]
     Hns,
 }
 
