@@ -44,6 +44,11 @@ impl State {
         self.endpoints.pop_first().is_some()
     }
 
+    /// Forgets one route. Returns whether there was one.
+    pub fn tamper_route(&mut self) -> bool {
+        self.routes.pop_first().is_some()
+    }
+
     /// The first reference to something that is not there, in words.
     fn dangling(&self) -> Option<String> {
         let sets = self.policies.values().flat_map(|policy| &policy.sets);

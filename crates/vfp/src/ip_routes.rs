@@ -103,7 +103,8 @@ impl RouteTable for IpRoutes {
         let key = |route: &IpRoute| (route.destination, route.next_hop, route.interface);
         self.change(|routes| {
             let at = routes.iter().position(|there| key(there) == key(route));
-            at.map(|at| drop(routes.remove(at))).ok_or(ErrorCode::ELEMENT_NOT_FOUND)
+            routes.remove(at.ok_or(ErrorCode::ELEMENT_NOT_FOUND)?);
+            Ok(())
         })
     }
 }

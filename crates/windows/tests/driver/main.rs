@@ -6,5 +6,6 @@ mod agreement;
 mod conformance;
 mod endpoints;
 mod life;
+mod routes;
 mod speed;
 mod support;
