@@ -93,12 +93,12 @@ impl Router {
     pub(super) fn resync(&self, plan: &Plan, one: Option<Prefix>) {
         let told = {
             let mut state = self.shared.state();
-            let mut told = state.take(plan);
             match one {
-                Some(one) => drop(told.insert(one)),
-                None => told.extend(state.destinations()),
+                // Of very many that are asked for one by one, the first is enough to take the Plan in.
+                Some(one) if state.revision == plan.revision => BTreeSet::from([one]),
+                Some(one) => state.take(plan).into_iter().chain([one]).collect(),
+                None => state.take(plan).into_iter().chain(state.destinations()).collect(),
             }
-            told
         };
         if !told.is_empty() {
             self.add(Work::Converge(told));

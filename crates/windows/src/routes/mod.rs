@@ -12,6 +12,8 @@
 mod gateway;
 mod overlay;
 mod problem;
+#[cfg(test)]
+mod properties;
 
 pub use gateway::gateway;
 pub use overlay::{SMALLEST_VNI, VXLAN_PORT, overlay};

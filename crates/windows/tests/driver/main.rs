@@ -5,7 +5,9 @@
 mod agreement;
 mod conformance;
 mod endpoints;
+mod gateways;
 mod life;
-mod routes;
+mod site;
 mod speed;
 mod support;
+mod tunnels;
