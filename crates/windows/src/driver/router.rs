@@ -7,7 +7,7 @@
 
 use super::queue::Queue;
 use super::tables::{Found, Tables};
-use crate::routes::{Former, Problem, Wanted, wanted};
+use crate::routes::{Aim, Problem, Wanted, own, wanted};
 use margay_dataplane::{Event, Object};
 use margay_net::Prefix;
 use margay_policy::{Changes, Delta, Plan};
@@ -30,8 +30,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    wanted: Arc<Wanted>,
-    former: Former,
+    aim: Aim,
     revision: u64,
     failing: BTreeSet<Prefix>,
     events: Vec<Event>,
@@ -128,16 +127,12 @@ impl Router {
 
     /// Removes every route that the last Plan had.
     pub(super) fn cleanup(&self) -> Vec<String> {
-        let former = {
-            let mut state = self.shared.state();
-            let mut former = std::mem::take(&mut state.former);
-            former.extend(std::mem::take(&mut state.wanted).iter().map(|(to, via)| (*to, *via)));
-            former
-        };
+        let Aim { wanted, mut former, .. } = std::mem::take(&mut self.shared.state().aim);
+        former.extend(wanted);
         if former.is_empty() {
             return Vec::new();
         }
-        let failed = self.shared.tables.converge(&Wanted::new(), &former);
+        let failed = self.shared.tables.converge(&Aim { wanted: Wanted::new(), former, own: None });
         failed.into_iter().map(|(to, problem)| format!("{}: {problem}", Object::Route(to))).collect()
     }
 
@@ -149,26 +144,30 @@ impl Router {
 impl State {
     /// Takes in what the Plan wants. Gives the destinations for which that is something else than before.
     fn take(&mut self, plan: &Plan) -> BTreeSet<Prefix> {
-        let new = wanted(plan);
+        let (wanted, own) = (wanted(plan), own(plan));
         self.revision = plan.revision;
+        let Aim { wanted: before, former, own: own_before } = &mut self.aim;
         let mut touched = BTreeSet::new();
-        for (to, via) in self.wanted.iter().filter(|(to, via)| new.get(to) != Some(via)) {
-            self.former.insert((*to, *via));
+        for (to, via) in before.iter().filter(|(to, via)| wanted.get(to) != Some(via)) {
+            former.insert((*to, *via));
             touched.insert(*to);
         }
-        for (to, via) in new.iter().filter(|(to, via)| self.wanted.get(to) != Some(via)) {
-            self.former.remove(&(*to, *via));
+        for (to, via) in wanted.iter().filter(|(to, via)| before.get(to) != Some(via)) {
+            former.remove(&(*to, *via));
             touched.insert(*to);
         }
-        if !touched.is_empty() {
-            self.wanted = Arc::new(new);
+        if *own_before != own {
+            touched.extend(own_before.iter().chain(&own).map(|(to, _)| *to));
         }
+        (*before, *own_before) = (wanted, own);
         touched
     }
 
-    /// Where there should be a route, or none any more.
+    /// Where there should be a route, or none any more; and the node's own CIDR, where others have a tunnel to it.
     fn destinations(&self) -> BTreeSet<Prefix> {
-        self.wanted.keys().copied().chain(self.former.iter().map(|(to, _)| *to)).collect()
+        let Aim { wanted, former, own } = &self.aim;
+        let others = former.iter().map(|(to, _)| *to).chain(own.map(|(to, _)| to));
+        wanted.keys().copied().chain(others).collect()
     }
 
     /// How it went: of these destinations, of what fails, and of what failed before.
@@ -196,27 +195,27 @@ impl Shared {
     }
 
     fn work(&self, work: Work) {
-        let (wanted, former, revision) = {
+        let (aim, revision) = {
             let state = self.state();
-            (Arc::clone(&state.wanted), state.former.clone(), state.revision)
+            (state.aim.clone(), state.revision)
         };
         match work {
             Work::Converge(told) => {
-                let failed = self.tables.converge(&wanted, &former);
+                let failed = self.tables.converge(&aim);
                 let mut state = self.state();
                 // What is gone needs not be known any longer.
-                state.former.retain(|route| !former.contains(route) || failed.contains_key(&route.0));
+                state.aim.former.retain(|route| !aim.former.contains(route) || failed.contains_key(&route.0));
                 state.report(&told, failed, revision);
             }
             Work::Look => {
-                let Found { overlay, gateway, failed } = self.tables.read(&wanted, &former);
+                let Found { overlay, gateway, failed } = self.tables.read(&aim);
                 let differ = overlay.differing().into_iter().chain(gateway.differing());
                 let differ: BTreeSet<Prefix> = differ.filter(|to| !failed.contains_key(to)).collect();
                 let mut state = self.state();
                 state.failing.retain(|to| !differ.contains(to));
                 state.report(&BTreeSet::new(), failed, revision);
                 let drift = |to: Prefix| {
-                    let found = match wanted.get(&to) {
+                    let found = match aim.wanted.get(&to) {
                         Some(via) => format!("there is no route to {to} {via}, or another beside it"),
                         None => format!("there is a route to {to}, where no node has its pods any more"),
                     };

@@ -1,7 +1,7 @@
 //! Where a node's routes are: in HNS, and in the system's own table.
 
 use super::BATCH;
-use crate::routes::{Former, Problem, Steps, Wanted, gateway, overlay};
+use crate::routes::{Aim, Problem, Steps, check_own, gateway, overlay};
 use margay_hcn::{Guid, Hns, IpRoute, Network, Policy, RouteTable};
 use margay_net::Prefix;
 use margay_policy::Via;
@@ -64,14 +64,20 @@ impl Tables {
     }
 
     /// Compares what is there with what should be.
-    pub(super) fn read(&self, wanted: &Wanted, former: &Former) -> Found {
+    pub(super) fn read(&self, aim: &Aim) -> Found {
+        let Aim { wanted, former, own } = aim;
         let mut found = Found::default();
-        let ways = || wanted.iter().map(|(to, via)| (*to, *via)).chain(former.iter().copied());
-        let (tunnels, direct): (Vec<_>, Vec<_>) = ways().partition(|(_, via)| matches!(via, Via::Tunnel(_)));
+        let ways = wanted.iter().map(|(to, via)| (*to, *via)).chain(former.iter().copied());
+        let ways = ways.chain(own.map(|(to, vtep)| (to, Via::Tunnel(vtep))));
+        let (tunnels, direct): (Vec<_>, Vec<_>) = ways.partition(|(_, via)| matches!(via, Via::Tunnel(_)));
         let all = |of: Vec<(Prefix, Via)>, problem: Problem| of.into_iter().map(move |(to, _)| (to, problem.clone()));
         if !tunnels.is_empty() {
             match self.networks() {
-                Ok(networks) => found.overlay = overlay(wanted, former, &networks),
+                Ok(networks) => {
+                    found.overlay = overlay(wanted, former, &networks);
+                    let own = own.and_then(|(to, vtep)| Some((to, check_own(&vtep, &networks).err()?)));
+                    found.failed.extend(own);
+                }
                 Err(problem) => found.failed.extend(all(tunnels, problem)),
             }
         }
@@ -88,8 +94,8 @@ impl Tables {
 
     /// Makes what is there what it should be: what goes first, then what comes; every write follows from what was read just before, and is read again. Gives
     /// what failed.
-    pub(super) fn converge(&self, wanted: &Wanted, former: &Former) -> BTreeMap<Prefix, Problem> {
-        let found = self.read(wanted, former);
+    pub(super) fn converge(&self, aim: &Aim) -> BTreeMap<Prefix, Problem> {
+        let found = self.read(aim);
         if found.is_settled() {
             return found.failed;
         }
@@ -102,7 +108,7 @@ impl Tables {
         self.policies(Act::Add, add, &mut failed);
         let add: Vec<_> = gateway.add.into_iter().filter(|(to, _)| comes(to, &failed)).collect();
         self.routes(Act::Add, &add, &mut failed);
-        let again = self.read(wanted, former);
+        let again = self.read(aim);
         for (to, problem) in again.failed {
             failed.entry(to).or_insert(problem);
         }

@@ -16,11 +16,11 @@ mod problem;
 mod properties;
 
 pub use gateway::gateway;
-pub use overlay::{SMALLEST_VNI, VXLAN_PORT, overlay};
+pub use overlay::{SMALLEST_VNI, VXLAN_PORT, check_own, overlay};
 pub use problem::Problem;
 
 use margay_net::{Family, Prefix};
-use margay_policy::{Plan, Via};
+use margay_policy::{Plan, Via, Vtep};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The routes that a node should have, by destination.
@@ -28,6 +28,17 @@ pub type Wanted = BTreeMap<Prefix, Via>;
 
 /// Routes that were ours, and are to go.
 pub type Former = BTreeSet<(Prefix, Via)>;
+
+/// All that a node's routes are to be.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Aim {
+    /// What should be there.
+    pub wanted: Wanted,
+    /// What should not be there any more.
+    pub former: Former,
+    /// The tunnel in which other nodes reach this one's pods.
+    pub own: Option<(Prefix, Vtep)>,
+}
 
 /// What is to be done, each with the destination that it is for, and what can't be.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +55,17 @@ impl<T> Default for Steps<T> {
     fn default() -> Self {
         Self { remove: Vec::new(), add: Vec::new(), problems: Vec::new() }
     }
+}
+
+/// The tunnel in which other nodes reach the pods of the node that a Plan is of; none of a Plan of several nodes.
+pub fn own(plan: &Plan) -> Option<(Prefix, Vtep)> {
+    let (name, _) = plan.nodes.first_key_value().filter(|_| plan.nodes.len() == 1)?;
+    plan.routes.values().find_map(|route| match route.via {
+        Via::Tunnel(vtep) if route.node == *name && route.destination.family() == Family::V4 => {
+            Some((route.destination, vtep))
+        }
+        _ => None,
+    })
 }
 
 /// The routes away from the node that a Plan is of. Those in tunnels to IPv6 addresses are none: Overlay networks have no IPv6 \[MS\], and so no pod of theirs has.

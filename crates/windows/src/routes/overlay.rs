@@ -1,7 +1,7 @@
 //! Routes in tunnels: RemoteSubnetRoute policies of an Overlay network.
 
 use super::{Former, Problem, Steps, Wanted};
-use margay_hcn::setting::{RemoteSubnetRoute, VxlanPort};
+use margay_hcn::setting::{DrMacAddress, RemoteSubnetRoute, VxlanPort};
 use margay_hcn::{Door, Guid, Network, NetworkMode, Policy, Setting};
 use margay_net::Prefix;
 use margay_policy::{Via, Vtep};
@@ -46,6 +46,20 @@ pub fn overlay(wanted: &Wanted, former: &Former, networks: &[Network]) -> Steps<
         }
     }
     steps
+}
+
+/// What is wrong with what other nodes are told of this one's end of the tunnel: HNS chose its MAC address, anew with each network.
+///
+/// # Errors
+/// Where they are told another. What else is wrong is so with every route, too.
+pub fn check_own(vtep: &Vtep, networks: &[Network]) -> Result<(), Problem> {
+    let overlays: Vec<Overlay<'_>> =
+        networks.iter().filter(|network| network.mode == NetworkMode::Overlay).map(Overlay::of).collect();
+    let Ok((overlay, _)) = place(vtep, &overlays) else { return Ok(()) };
+    match overlay.network.policies.iter().find_map(Policy::setting::<DrMacAddress>) {
+        Some(Ok(here)) if here.address != vtep.mac => Err(Problem::OwnMac { told: vtep.mac, here: here.address }),
+        _ => Ok(()),
+    }
 }
 
 impl<'a> Overlay<'a> {

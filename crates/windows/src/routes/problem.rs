@@ -2,7 +2,7 @@
 
 use super::{SMALLEST_VNI, VXLAN_PORT};
 use margay_dataplane::Retry;
-use margay_hcn::{Failure, IpRoute};
+use margay_hcn::{Failure, IpRoute, Mac};
 use margay_net::Prefix;
 use smol_str::SmolStr;
 use std::net::IpAddr;
@@ -44,6 +44,16 @@ pub enum Problem {
         /// Its port; 0 where it can't be read.
         port: u16,
     },
+    /// Other nodes send frames here that HNS throws away.
+    #[error(
+        "other nodes are told that the tunnel's MAC address here is {told}, but HNS has {here}: restart the network plugin, which says so in the Node's annotations"
+    )]
+    OwnMac {
+        /// What the annotations say.
+        told: Mac,
+        /// What the network's DrMacAddress policy says.
+        here: Mac,
+    },
     /// This HNS has no tunnels.
     #[error("HNS has routes in tunnels from 9.2 on, by the V2 API: update Windows, or don't force V1")]
     NeedsV2,
@@ -76,6 +86,7 @@ impl Problem {
             | Self::NoVni(_)
             | Self::OtherVni { .. }
             | Self::Port { .. }
+            | Self::OwnMac { .. }
             | Self::NeedsV2
             | Self::NoTable => Retry::Never,
             Self::NoNetwork

@@ -154,13 +154,18 @@ impl Subject for Windows {
 
 /// The document of an Overlay network that the generated nodes of flannel have their tunnels in.
 const OVERLAY: &str = r#"{"Name":"flannel.4096","Type":"Overlay","Ipams":[{"Type":"Static","Subnets":[{"IpAddressPrefix":"10.244.1.0/24",
-    "Policies":[{"Type":"VSID","Settings":{"IsolationId":4096}}]}]}],"SchemaVersion":{"Major":2,"Minor":0}}"#;
+    "Policies":[{"Type":"VSID","Settings":{"IsolationId":4096}}]}]}],"Policies":[{"Type":"DrMacAddress","Settings":{"Address":"02-00-00-00-00-00"}}],"SchemaVersion":{"Major":2,"Minor":0}}"#;
 
-/// The identifiers of tunnels that Windows takes, and this network has.
+/// The identifiers of tunnels that Windows takes, and this network has; of its node the MAC address that it has.
 fn in_one_network(document: &Value) -> Value {
     let mut text = document.to_string();
     for other in ["4095", "4097"] {
         text = text.replace(&format!(r#"\"VNI\":{other}"#), r#"\"VNI\":4096"#);
+    }
+    for other in
+        ["02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:01:00:00", "02:00:00:01:00:01", "02:00:00:01:00:02"]
+    {
+        text = text.replace(other, "02:00:00:00:00:00");
     }
     text.parse().expect("a document")
 }

@@ -291,3 +291,24 @@ fn a_network_that_hangs_delays_no_endpoint() {
     applied(&mut driver);
     assert_eq!(site.tunnels().len(), 2);
 }
+
+/// HNS chooses the MAC address of its end anew with each network; what other nodes are told follows by the network plugin's hand.
+#[test]
+fn that_others_are_told_another_mac_is_said() {
+    let mac = r#"{"Type":"DrMacAddress","Settings":{"Address":"02-00-00-00-00-11"}}"#;
+    let mut site = Site::new(&[network("flannel.4096", "10.244.1.0/24", 4096, mac)]);
+    let own = |mac| vxlan("win", "10.244.1.0/24", "192.0.2.1", mac, Some(4096));
+    site.put(&[own("02:00:00:00:00:01")]);
+    site.put(&two_tunnels());
+    let mut driver = site.driver();
+    resync(&mut driver, site.plan());
+    let problems = failed(&outcome(&mut driver));
+    assert_eq!(problems.len(), 1);
+    let expected = "10.244.1.0/24: other nodes are told that the tunnel's MAC address here is 02-00-00-00-00-01, but HNS has 02-00-00-00-00-11";
+    assert!(problems[0].0.starts_with(expected), "{problems:?}");
+    assert_eq!(site.tunnels().len(), 2);
+    let changes = site.put(&[own("02:00:00:00:00:11")]);
+    driver.submit(site.plan(), &changes);
+    let object = Object::Route("10.244.1.0/24".parse().unwrap());
+    assert_eq!(outcome(&mut driver), [Event::Applied { object, revision: site.plan().revision }]);
+}
