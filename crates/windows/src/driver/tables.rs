@@ -2,7 +2,7 @@
 
 use super::BATCH;
 use crate::routes::{Aim, Problem, Steps, check_own, gateway, overlay};
-use margay_hcn::{Guid, Hns, IpRoute, Network, Policy, RouteTable};
+use margay_hcn::{Guid, Hns, IpRoute, Network, NetworkMode, Policy, RouteTable};
 use margay_net::Prefix;
 use margay_policy::Via;
 use std::collections::BTreeMap;
@@ -100,14 +100,11 @@ impl Tables {
             return found.failed;
         }
         let Found { overlay, gateway, mut failed } = found;
-        self.policies(Act::Remove, overlay.remove, &mut failed);
-        self.routes(Act::Remove, &gateway.remove, &mut failed);
-        // Where the old route stays, the new one does not come.
-        let comes = |to: &Prefix, failed: &BTreeMap<Prefix, Problem>| !failed.contains_key(to);
-        let add = overlay.add.into_iter().filter(|(to, _)| comes(to, &failed)).collect();
-        self.policies(Act::Add, add, &mut failed);
-        let add: Vec<_> = gateway.add.into_iter().filter(|(to, _)| comes(to, &failed)).collect();
-        self.routes(Act::Add, &add, &mut failed);
+        // Where the new route can't be had the old one stays, and where the old one stays the new one does not come.
+        self.policies(Act::Remove, sound(overlay.remove, &failed), &mut failed);
+        self.routes(Act::Remove, sound(gateway.remove, &failed), &mut failed);
+        self.policies(Act::Add, sound(overlay.add, &failed), &mut failed);
+        self.routes(Act::Add, sound(gateway.add, &failed), &mut failed);
         let again = self.read(aim);
         for (to, problem) in again.failed {
             failed.entry(to).or_insert(problem);
@@ -122,7 +119,7 @@ impl Tables {
         let mut listing = self.hns.networks()?;
         match listing.failures.pop() {
             // The one that can't be read may be the one.
-            Some(error) if listing.objects.is_empty() => Err(error.into()),
+            Some(error) if !listing.objects.iter().any(|n| n.mode == NetworkMode::Overlay) => Err(error.into()),
             _ => Ok(listing.objects),
         }
     }
@@ -132,15 +129,15 @@ impl Tables {
         system.clone().ok_or(Problem::NoTable)
     }
 
-    fn routes(&self, act: Act, routes: &[(Prefix, IpRoute)], failed: &mut BTreeMap<Prefix, Problem>) {
+    fn routes(&self, act: Act, routes: Vec<(Prefix, IpRoute)>, failed: &mut BTreeMap<Prefix, Problem>) {
         for (to, route) in routes {
             let done = self.system().and_then(|table| {
-                let done = if act == Act::Add { table.add(route) } else { table.remove(route) };
+                let done = if act == Act::Add { table.add(&route) } else { table.remove(&route) };
                 Ok(done?)
             });
             match done {
                 Ok(()) => drop(self.writes.fetch_add(1, Ordering::Relaxed)),
-                Err(problem) => drop(failed.insert(*to, problem)),
+                Err(problem) => drop(failed.insert(to, problem)),
             }
         }
     }
@@ -184,6 +181,11 @@ impl Tables {
         self.writes.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
+}
+
+/// What is for destinations that nothing is wrong with.
+fn sound<T>(steps: Vec<(Prefix, T)>, failed: &BTreeMap<Prefix, Problem>) -> Vec<(Prefix, T)> {
+    steps.into_iter().filter(|(to, _)| !failed.contains_key(to)).collect()
 }
 
 #[cfg(windows)]

@@ -237,6 +237,15 @@ fn a_node_may_change_its_ways() {
     driver.submit(site.plan(), &changes);
     applied(&mut driver);
     assert_eq!((site.tunnels().len(), site.gateways().len()), (2, 0));
+    // One that can't be had takes nothing away.
+    let changes = site.put(&[gateway("b", "10.244.2.0/24", "198.51.100.2")]);
+    driver.submit(site.plan(), &changes);
+    assert_eq!(failed(&outcome(&mut driver)).len(), 1);
+    assert_eq!((site.tunnels().len(), site.gateways().len()), (2, 0));
+    let changes = site.put(&[gateway("b", "10.244.2.0/24", "192.0.2.2")]);
+    driver.submit(site.plan(), &changes);
+    applied(&mut driver);
+    assert_eq!((site.tunnels().len(), site.gateways().len()), (1, 1));
 }
 
 /// A Plan of the whole cluster is no node's: nothing is read, written or said.
