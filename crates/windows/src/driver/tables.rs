@@ -106,6 +106,10 @@ impl Tables {
         self.policies(Act::Add, sound(overlay.add, &failed), &mut failed);
         self.routes(Act::Add, sound(gateway.add, &failed), &mut failed);
         let again = self.read(aim);
+        // What does not show is taken back where it can be, lest every try leave one more.
+        for (_, (network, policy)) in &again.overlay.add {
+            let _ = self.hns.remove_network_policies(*network, std::slice::from_ref(policy));
+        }
         for (to, problem) in again.failed {
             failed.entry(to).or_insert(problem);
         }

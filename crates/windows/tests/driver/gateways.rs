@@ -127,8 +127,11 @@ fn a_gateway_that_can_not_be_is_said() {
     driver.resync(site.plan(), Some(&Object::Route("10.244.3.0/24".parse().unwrap())));
     assert_eq!(failed(&outcome(&mut driver)).len(), 1);
     assert_eq!(site.gateways().len(), 1);
-    // Without a table, as on no Windows.
-    let mut driver = site.node.driver();
-    resync(&mut driver, site.plan());
-    assert!(failed(&outcome(&mut driver)).iter().all(|(problem, _)| problem.contains("can't be had")));
+    // Without a table, as where there is no Windows.
+    if !cfg!(windows) {
+        let mut driver = site.node.driver();
+        resync(&mut driver, site.plan());
+        let problems = failed(&outcome(&mut driver));
+        assert!(problems.len() == 2 && problems.iter().all(|(problem, _)| problem.contains("can't be had")));
+    }
 }

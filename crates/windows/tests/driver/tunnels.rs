@@ -4,10 +4,11 @@ use crate::site::*;
 use crate::support::*;
 use margay_dataplane::{Driver, Event, Object, Reconciler};
 use margay_engine::{Engine, Scope};
-use margay_hcn::{ErrorCode, Guid, Kind, Version};
+use margay_hcn::{ErrorCode, Failure, Guid, Kind, Notification, Service, Subscription, Version};
 use margay_policy::Changes;
-use margay_vfp::{Config, Effect, Encapsulation, Exit, Fault, Loss, Operation, Packet};
-use margay_windows::driver::Options;
+use margay_vfp::{Config, Effect, Emulator, Encapsulation, Exit, Fault, Loss, Operation, Packet};
+use margay_windows::driver::{HnsDriver, Options};
+use std::sync::Arc;
 use std::time::Instant;
 
 #[test]
@@ -299,6 +300,53 @@ fn a_network_that_hangs_delays_no_endpoint() {
     site.node.emulator.release();
     applied(&mut driver);
     assert_eq!(site.tunnels().len(), 2);
+}
+
+/// An HNS that does not show routes.
+struct Blind(Arc<Emulator>);
+
+impl Service for Blind {
+    fn call(&self, method: &str, path: &str, body: &str) -> Result<String, Failure> {
+        self.0.call(method, path, body)
+    }
+
+    fn enumerate(&self, kind: Kind, query: &str) -> Result<String, Failure> {
+        self.0.enumerate(kind, query)
+    }
+
+    fn query(&self, kind: Kind, id: Guid, query: &str) -> Result<String, Failure> {
+        Ok(self.0.query(kind, id, query)?.replace("RemoteSubnetRoute", "Unheard"))
+    }
+
+    fn create(&self, kind: Kind, network: Option<Guid>, id: Guid, settings: &str) -> Result<Guid, Failure> {
+        self.0.create(kind, network, id, settings)
+    }
+
+    fn modify(&self, kind: Kind, id: Guid, settings: &str) -> Result<(), Failure> {
+        self.0.modify(kind, id, settings)
+    }
+
+    fn delete(&self, kind: Kind, id: Guid) -> Result<(), Failure> {
+        self.0.delete(kind, id)
+    }
+
+    fn subscribe(&self, tell: Box<dyn Fn(Notification) + Send + Sync>) -> Result<Subscription, Failure> {
+        self.0.subscribe(tell)
+    }
+}
+
+#[test]
+fn routes_that_do_not_show_do_not_pile_up() {
+    let mut site = Site::overlay();
+    site.put(&two_tunnels());
+    let blind = Arc::new(Blind(Arc::clone(&site.node.emulator)));
+    let mut driver = HnsDriver::new(blind, &Options::default()).expect("an HNS that answers");
+    for _ in 0..3 {
+        resync(&mut driver, site.plan());
+        let problems = failed(&outcome(&mut driver));
+        assert!(problems.len() == 2 && problems[0].0.contains("does not show"), "{problems:?}");
+        assert_eq!(site.tunnels(), [""; 0]);
+    }
 }
 
 /// HNS chooses the MAC address of its end anew with each network; what other nodes are told follows by the network plugin's hand.
