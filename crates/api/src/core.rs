@@ -2,6 +2,7 @@
 
 use crate::*;
 use smol_str::SmolStr;
+use std::fmt;
 use std::net::IpAddr;
 
 /// `v1 Namespace`: its labels.
@@ -30,14 +31,66 @@ pub struct Node {
     /// Addresses of this node's tunnel devices: annotations `projectcalico.org/IPv4VXLANTunnelAddr`, `…/IPv6VXLANTunnelAddr`,
     /// `…/IPv4IPIPTunnelAddr`, `…/IPv4WireguardInterfaceAddr`, `…/IPv6WireguardInterfaceAddr`.
     pub tunnel_addresses: Vec<IpAddr>,
+    /// How other nodes reach its pods, as its network plugin's annotations say: at most one for each family. Where they say nothing, that is the plugin's.
+    pub via: Vec<Via>,
     /// Label `kubernetes.io/os` is `windows`.
     pub windows: bool,
+}
+
+/// How packets for the pods of a node get there from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Via {
+    /// As they are, with the node as the next hop: host gateway.
+    Direct {
+        /// The node's address.
+        next_hop: IpAddr,
+    },
+    /// In VXLAN.
+    Tunnel(Vtep),
+}
+
+/// The end of a VXLAN tunnel at a node (VTEP).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Vtep {
+    /// The node's address, where outer packets go.
+    pub address: IpAddr,
+    /// Where inner frames go; of a Windows node its distributed router's.
+    pub mac: Mac,
+    /// The VXLAN network identifier, 1 to 2²⁴ − 1; `None` is that of the sender's own network.
+    pub vni: Option<u32>,
+}
+
+impl Via {
+    /// The node's address.
+    pub fn address(&self) -> IpAddr {
+        match self {
+            Self::Direct { next_hop } => *next_hop,
+            Self::Tunnel(vtep) => vtep.address,
+        }
+    }
+}
+
+/// As `via 10.0.0.2` and `in VXLAN 4096 to 10.0.0.2, 02-11-22-33-44-55`.
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Direct { next_hop } => write!(f, "via {next_hop}"),
+            Self::Tunnel(Vtep { address, mac, vni: Some(vni) }) => write!(f, "in VXLAN {vni} to {address}, {mac}"),
+            Self::Tunnel(Vtep { address, mac, vni: None }) => write!(f, "in VXLAN to {address}, {mac}"),
+        }
+    }
 }
 
 impl Node {
     /// Every address that is this node: its addresses, its tunnels', and the gateway (first address) of each pod CIDR.
     pub fn own_addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
         self.addresses.iter().copied().chain(self.tunnel_addresses.iter().copied()).chain(self.gateways())
+    }
+
+    /// The pod CIDRs that other nodes have a route to, and which. Of each family the first: Kubernetes has no second.
+    pub fn routes(&self) -> impl Iterator<Item = (Prefix, Via)> + '_ {
+        let cidr = |via: &Via| self.pod_cidrs.iter().find(|cidr| cidr.family() == Family::of(via.address()));
+        self.via.iter().filter_map(move |via| Some((*cidr(via)?, *via)))
     }
 
     /// The gateway (first address) of each pod CIDR.

@@ -61,6 +61,7 @@
 //! | labels that are no strings, of a kind that policy selects by labels | no object |
 //! | a net of a network set, any field of a host endpoint or a tier | no object |
 //! | an address or a named port of a pod, a node or a service | that one is left out |
+//! | an annotation of a node that says how its pods are reached ([`Node::via`]) | there is no route to them, in that family |
 //! | a name, or the syntax of a label, that the API server would refuse; too many rules | nothing: it is read as written |
 //! | a field of a spec that is not known | nothing: a warning, with the nearest known field |
 //!
@@ -83,7 +84,7 @@ pub use core::*;
 pub use decode::{Decoded, Lines, Place, decode};
 pub use key::*;
 pub use kubernetes::*;
-pub use margay_net::{Family, Prefix, Protocol};
+pub use margay_net::{Family, Mac, Prefix, Protocol};
 pub use margay_selector::Selector;
 pub use problem::{Problem, Severity};
 pub use read::{read, read_each};

@@ -18,6 +18,10 @@ pub trait Subject {
     fn fail_next(&mut self);
     /// Changes something of ours in the data plane behind the driver's back.
     fn tamper(&mut self);
+    /// Takes a route of ours away behind the driver's back; false where there is none, or the driver leaves routes to others.
+    fn tamper_route(&mut self) -> bool {
+        false
+    }
     /// Whether nothing of ours is in the data plane.
     fn is_clean(&mut self) -> bool;
 }
@@ -41,6 +45,7 @@ pub fn run(subject: &mut impl Subject, steps: &[(Plan, Changes)]) {
         subject.restart();
         idle(subject, step, "a restart over the same Plan", |subject| subject.driver().resync(plan, None));
         mends(subject, plan, step);
+        mends_routes(subject, plan, step);
     }
     subject.driver().cleanup().unwrap_or_else(|error| panic!("clean-up failed: {error}"));
     assert!(subject.is_clean(), "clean-up left something behind");
@@ -101,6 +106,18 @@ fn mends(subject: &mut impl Subject, plan: &Plan, step: usize) {
         return;
     }
     subject.tamper();
+    is_mended(subject, plan, step);
+}
+
+fn mends_routes(subject: &mut impl Subject, plan: &Plan, step: usize) {
+    if subject.tamper_route() {
+        let object = is_mended(subject, plan, step);
+        assert!(matches!(object, Object::Route(_) | Object::All), "step {step}: a route was taken away, not {object}");
+    }
+}
+
+/// Gives the object that was found to differ, and is mended.
+fn is_mended(subject: &mut impl Subject, plan: &Plan, step: usize) -> Object {
     subject.driver().observe(plan);
     let events = subject.driver().events();
     let drift = events.iter().find_map(|event| match event {
@@ -113,4 +130,5 @@ fn mends(subject: &mut impl Subject, plan: &Plan, step: usize) {
     let mended = |event: &Event| matches!(event, Event::Applied { object: o, .. } if *o == object || *o == Object::All);
     assert!(events.iter().any(mended), "step {step}: {object} was not mended: {events:?}");
     as_planned(subject, plan, step, "after mending");
+    object
 }

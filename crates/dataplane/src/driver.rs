@@ -1,5 +1,6 @@
 //! What a data plane's driver must do.
 
+use margay_net::Prefix;
 use margay_policy::{Changes, Delta, Key, Name, Plan, RuleId};
 
 /// Programs one data plane.
@@ -75,6 +76,8 @@ pub enum Object {
     Policy(Key),
     /// An IP set, for drivers that share them between rules.
     Set(Name),
+    /// The route to a pod CIDR, for drivers that have them; that it is gone, where the Plan has none.
+    Route(Prefix),
 }
 
 impl std::fmt::Display for Object {
@@ -84,6 +87,7 @@ impl std::fmt::Display for Object {
             Object::Endpoint(key) => write!(f, "the policy of {key}"),
             Object::Policy(key) => write!(f, "the rules of {key}"),
             Object::Set(name) => write!(f, "IP set {name}"),
+            Object::Route(destination) => write!(f, "the route to {destination}"),
         }
     }
 }
@@ -148,6 +152,9 @@ pub fn touched<'a>(plan: &'a Plan, changes: &'a Changes) -> impl Iterator<Item =
         Delta::PolicyRemoved(_, policy) => Some(Object::Policy(policy.key.clone())),
         Delta::EndpointPut(id) => plan.endpoints.get(*id).map(|endpoint| Object::Endpoint(endpoint.key.clone())),
         Delta::EndpointRemoved(_, endpoint) => Some(Object::Endpoint(endpoint.key.clone())),
+        Delta::RouteRemoved(route) if plan.routes.contains_key(&route.destination) => None,
+        Delta::RouteRemoved(route) => Some(Object::Route(route.destination)),
+        Delta::RouteAdded(destination) => Some(Object::Route(*destination)),
         Delta::StackAdded(_) | Delta::StackStaged(_) | Delta::StackRemoved(..) | Delta::Node(_) => None,
     })
 }

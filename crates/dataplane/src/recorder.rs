@@ -1,7 +1,8 @@
 //! A driver that only remembers.
 
 use crate::{Driver, Event, Object, Retry};
-use margay_policy::{Changes, Delta, Endpoint, IpSet, Key, Member, Name, Plan, PlanPolicy, Stack};
+use margay_net::Prefix;
+use margay_policy::{Changes, Delta, Endpoint, IpSet, Key, Member, Name, Plan, PlanPolicy, Route, Stack};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a [`Recorder`] has "programmed": it outlives the recorder, as a kernel's table outlives a driver.
@@ -11,6 +12,7 @@ pub struct State {
     policies: BTreeMap<Name, Policy>,
     stacks: BTreeMap<Name, BTreeSet<Name>>,
     endpoints: BTreeMap<Key, (Vec<std::net::IpAddr>, Vec<Name>)>,
+    routes: BTreeMap<Prefix, Route>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +30,7 @@ impl State {
             policies: plan.policies.iter().filter(|(_, p)| p.enforced).map(|(_, p)| policy(plan, p)).collect(),
             stacks: plan.stacks.iter().filter(|(_, s)| s.enforced).map(|(_, s)| stack(plan, s)).collect(),
             endpoints: plan.endpoints.iter().map(|(_, e)| endpoint(plan, e)).collect(),
+            routes: plan.routes.clone(),
         }
     }
 
@@ -39,6 +42,11 @@ impl State {
     /// Forgets one endpoint, as a stranger's hand might. Returns whether there was one.
     pub fn tamper(&mut self) -> bool {
         self.endpoints.pop_first().is_some()
+    }
+
+    /// Forgets one route. Returns whether there was one.
+    pub fn tamper_route(&mut self) -> bool {
+        self.routes.pop_first().is_some()
     }
 
     /// The first reference to something that is not there, in words.
@@ -168,6 +176,8 @@ impl Recorder {
             Delta::StackRemoved(_, old) => drop(state.stacks.remove(&old.name)),
             Delta::PolicyRemoved(_, old) => drop(state.policies.remove(&old.name)),
             Delta::SetRemoved(_, old) => drop(state.sets.remove(&old.name)),
+            Delta::RouteRemoved(old) => drop(state.routes.remove(&old.destination)),
+            Delta::RouteAdded(to) => drop(state.routes.insert(*to, plan.routes[to].clone())),
             Delta::Node(_) => {}
         }
     }

@@ -38,6 +38,10 @@ impl Subject for Recording {
         assert!(self.recorder.state().tamper(), "there is an endpoint to forget");
     }
 
+    fn tamper_route(&mut self) -> bool {
+        self.recorder.state().tamper_route()
+    }
+
     fn is_clean(&mut self) -> bool {
         self.recorder.state().is_empty()
     }

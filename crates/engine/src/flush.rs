@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 impl Engine {
     /// Brings every update since the last flush into the Plan, and says what changed in it: nothing before [`Engine::in_sync`].
     ///
-    /// Deltas are in the order of [`Delta::rank`]; inside a rank sets and stacks are by name, the others by key.
+    /// Deltas are in the order of [`Delta::rank`]; inside a rank sets and stacks are by name, routes by destination, the others by key.
     pub fn flush(&mut self) -> Changes {
         if !self.in_sync {
             return Changes::default();
@@ -44,6 +44,9 @@ impl Engine {
         deltas.append(&mut stacks.after);
         deltas.append(&mut policies.after);
         deltas.append(&mut sets.after);
+        let (removed, added) = self.routes.flush(&mut self.plan);
+        deltas.extend(removed.into_iter().map(|route| Delta::RouteRemoved(Box::new(route))));
+        deltas.extend(added.into_iter().map(Delta::RouteAdded));
         if !deltas.is_empty() {
             self.plan.revision += 1;
         }

@@ -53,6 +53,7 @@ mod index;
 mod names;
 mod node;
 mod policy;
+mod route;
 mod rule;
 mod service;
 mod sets;
@@ -67,6 +68,7 @@ use endpoint::Endpoints;
 use margay_policy::{Plan, Settings};
 use node::Nodes;
 use policy::Policies;
+use route::Routes;
 use smol_str::SmolStr;
 use stack::Stacks;
 
@@ -96,6 +98,7 @@ pub struct Engine {
     policies: Policies,
     stacks: Stacks,
     nodes: Nodes,
+    routes: Routes,
     endpoints: Endpoints,
     plan: Plan,
     in_sync: bool,
@@ -115,6 +118,7 @@ impl Engine {
             policies: Policies::default(),
             stacks: Stacks::default(),
             nodes: Nodes::default(),
+            routes: Routes::default(),
             endpoints: Endpoints::default(),
             plan: Plan { settings, ..Plan::default() },
             in_sync: false,

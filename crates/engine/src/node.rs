@@ -3,7 +3,7 @@
 use crate::Scope;
 use crate::cluster::Cluster;
 use crate::thing::{Body, Host};
-use margay_api::Node;
+use margay_api::{Node, Prefix};
 use margay_policy::{EndpointId, NodeInfo, Plan};
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
@@ -28,6 +28,7 @@ pub(crate) struct Nodes {
 struct Record {
     /// Sorted.
     own: Vec<IpAddr>,
+    pod_cidrs: Box<[Prefix]>,
     windows: bool,
 }
 
@@ -54,7 +55,8 @@ impl Nodes {
             self.dirty.extend(nodes.iter().cloned());
         }
         if let Some(node) = node {
-            self.list.insert(name.clone(), Record { own, windows: node.windows });
+            let pod_cidrs = node.pod_cidrs.as_slice().into();
+            self.list.insert(name.clone(), Record { own, pod_cidrs, windows: node.windows });
         }
         self.dirty.insert(name.clone());
     }
@@ -105,6 +107,7 @@ impl Nodes {
             let info = self.list.get(&name).map(|record| NodeInfo {
                 name: name.clone(),
                 addresses: record.own.iter().filter(|address| is_own(address)).copied().collect(),
+                pod_cidrs: record.pod_cidrs.to_vec(),
                 uplink: UPLINK.into(),
                 windows: record.windows,
             });

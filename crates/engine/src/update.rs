@@ -193,6 +193,7 @@ impl Engine {
 
     fn set_node(&mut self, key: &Key, node: Option<&Node>) {
         self.nodes.set(&key.name, node);
+        self.routes.set(&key.name, node);
         let new = node.map(|node| New {
             kind: ThingKind::Node,
             parents: Vec::new(),

@@ -39,6 +39,7 @@ mod features;
 mod flow;
 mod infrastructure;
 mod json;
+mod network;
 mod network_policy;
 mod points;
 mod port;

@@ -3,6 +3,7 @@
 use crate::address::{CONTESTED, PodPlace, node_address, pod_cidr, pod_place, tunnel_address};
 use crate::alphabet::{NAMESPACES, NODES, PODS, SERVICE_ACCOUNTS, Vocabulary, labels, namespace};
 use crate::json::word;
+use crate::network::network;
 use crate::{Document, Shape, port};
 use margay_api::{Family, Kind};
 use proptest::prelude::*;
@@ -29,13 +30,14 @@ pub(crate) fn service_account() -> BoxedStrategy<Document> {
 }
 
 /// A Node: of one family or both, with or without tunnels, Linux or Windows; now and then with a
-/// tunnel address that another one has too. In a lab always of both families.
+/// tunnel address, or the pod CIDRs, that another one has too. In a lab always of both families.
 pub(crate) fn node(shape: Shape) -> BoxedStrategy<Document> {
     let families = if shape.lab { Just(&BOTH[..]).boxed() } else { families().boxed() };
     // Whose tunnel address it has: none's, its own, or the first node's.
     let tunnel = prop_oneof![4 => Just(None), 4 => Just(Some(false)), 1 => Just(Some(!shape.lab))];
-    (0..NODES.len(), families, labels(Vocabulary::Own), (tunnel, prop::bool::weighted(0.3)))
-        .prop_map(move |(node, families, mut labels, (tunnel, windows))| {
+    let shares_cidrs = prop::bool::weighted(if shape.lab { 0.0 } else { 0.1 });
+    (0..NODES.len(), families, labels(Vocabulary::Own), (tunnel, prop::bool::weighted(0.3)), (network(), shares_cidrs))
+        .prop_map(move |(node, families, mut labels, (tunnel, windows), (network, shares_cidrs))| {
             labels["kubernetes.io/os"] = if windows { "windows" } else { "linux" }.into();
             labels["kubernetes.io/hostname"] = NODES[node].into();
             let mut annotations = serde_json::Map::new();
@@ -46,7 +48,9 @@ pub(crate) fn node(shape: Shape) -> BoxedStrategy<Document> {
                     annotations.insert(key, address.to_string().into());
                 }
             }
-            let cidrs: Vec<String> = families.iter().map(|family| pod_cidr(node, *family)).collect();
+            annotations.extend(network.annotations(node, families));
+            let place = if shares_cidrs { 0 } else { node };
+            let cidrs: Vec<String> = families.iter().map(|family| pod_cidr(place, *family)).collect();
             let address = |family: &Family| json!({"type": "InternalIP", "address": node_address(node, *family)});
             let addresses = families.iter().map(address).chain([json!({"type": "Hostname", "address": NODES[node]})]);
             let body = json!({

@@ -1,4 +1,4 @@
-//! HNS through its DLLs, on Windows.
+//! HNS through its DLLs, and the system's routes through theirs, on Windows.
 //!
 //! The only `unsafe` code of this crate. Everything that is asked of the DLLs is of their documented surface \[MS, SRC\]: functions that take and give UTF-16
 //! texts, GUIDs and handles.
@@ -15,7 +15,10 @@ mod abi;
 mod handle;
 mod library;
 mod notify;
+mod routes;
 mod text;
+
+pub use routes::SystemRoutes;
 
 /// HNS through `vmcompute.dll` (V1) and `computenetwork.dll` (V2).
 ///

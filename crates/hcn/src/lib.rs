@@ -7,6 +7,7 @@
 //! - [`Policy`] is a policy of either spelling. [`Acl`] is an access control rule in the one form that both doors' spellings turn into; one that can't be read
 //!   without loss stays a document that is known to be an ACL. [`setting`] has the settings of routes, tunnels and address translation.
 //! - [`v1`] and [`v2`] are the documents themselves, with all that was in them.
+//! - [`RouteTable`] is the system's own table of [`IpRoute`]s, which nodes without tunnels need; on Windows `SystemRoutes`.
 //! - [`Version`] and [`Feature`]: what a version of HNS can do. [`ErrorCode`] and [`Failure`]: what HNS answers when it won't.
 //!
 //! Documents of the service are untrusted: bounded in length and depth; unknown members are kept, missing ones and wrong types are a typed error for that object
@@ -62,7 +63,7 @@ mod endpoint;
 mod envelope;
 mod error;
 mod guid;
-mod mac;
+mod ip_route;
 mod network;
 mod policy;
 mod service;
@@ -74,13 +75,14 @@ mod version;
 pub use acl::{Acl, AclError, AclRule, AclUnreadable, Action, Direction, RuleType};
 pub use client::{Call, Error, Hns, Latency, Listing, Measured, Operation, Options};
 #[cfg(windows)]
-pub use dll::Dll;
+pub use dll::{Dll, SystemRoutes};
 pub use document::{DocumentError, Members};
 pub use endpoint::{Endpoint, EndpointState};
 pub use envelope::{Envelope, ErrorRecord};
 pub use error::{ErrorCode, Failure};
 pub use guid::{Guid, GuidError};
-pub use mac::{Mac, MacError};
+pub use ip_route::{IpRoute, RouteTable};
+pub use margay_net::{Mac, MacError};
 pub use network::{Network, NetworkMode, Subnet};
 pub use policy::{Policy, PolicyError, RawPolicy};
 pub use service::{Kind, Notification, NotificationKind, Service, Subscription};

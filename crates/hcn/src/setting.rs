@@ -178,6 +178,19 @@ impl Setting for Vsid {
     const NAMES_V1: &[(&str, &str)] = &[("IsolationId", "VSID")];
 }
 
+/// The UDP port of an Overlay network's packets, from HNS 10.3 on; 4789 where there is none. V2 alone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct VxlanPort {
+    /// The port.
+    pub port: u16,
+}
+
+impl Setting for VxlanPort {
+    const TYPE: &str = "VxlanPort";
+    const TYPE_V1: Option<&str> = None;
+}
+
 /// A named set of a network, from HNS 13.0 on. V2 alone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]

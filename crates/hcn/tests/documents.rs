@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 use margay_hcn::document::{read, write};
 use margay_hcn::setting::{
-    DrMacAddress, HostRoute, OutBoundNat, ProviderAddress, RemoteSubnetRoute, SdnRoute, SetPolicy, Vsid,
+    DrMacAddress, HostRoute, OutBoundNat, ProviderAddress, RemoteSubnetRoute, SdnRoute, SetPolicy, Vsid, VxlanPort,
 };
 use margay_hcn::{Door, Endpoint, Network, Policy, RawPolicy, Setting, v1, v2};
 use serde::Serialize;
@@ -196,6 +196,7 @@ fn settings_in_both_spellings() {
         Some(json!({ "Type": "VSID", "VSID": 4096 })),
         &json!({ "Type": "VSID", "Settings": { "IsolationId": 4096 } }),
     );
+    check_setting(&VxlanPort { port: 4789 }, None, &json!({ "Type": "VxlanPort", "Settings": { "Port": 4789 } }));
     check_setting(&HostRoute {}, None, &json!({ "Type": "HostRoute", "Settings": {} }));
 }
 

@@ -138,6 +138,8 @@ impl Mirror {
                 // Stacks and policies follow from the endpoints that hold them.
                 Delta::StackAdded(_) | Delta::StackStaged(_) | Delta::StackRemoved(..) => {}
                 Delta::PolicyStaged(_) | Delta::PolicyRemoved(..) | Delta::Node(_) => {}
+                // Routes of a Linux node are the network plugin's.
+                Delta::RouteRemoved(_) | Delta::RouteAdded(_) => {}
             }
         }
         self.elements(gone, come, sink);

@@ -1,4 +1,4 @@
-//! Addresses, prefixes, ports and protocols, and their exact algebra.
+//! Addresses, prefixes, ports and protocols, and their exact algebra; and Ethernet addresses, which have none.
 //!
 //! What a rule matches is a product of sets: protocols, addresses, ports. This crate owns those sets and what can be done
 //! with them: union, intersection, difference, complement, and the smallest list of prefixes that writes a set of
@@ -39,6 +39,7 @@
 //! ```
 
 mod address_set;
+mod mac;
 mod port_set;
 mod prefix;
 mod protocol;
@@ -46,6 +47,7 @@ mod protocol_set;
 mod ranges;
 
 pub use address_set::AddressSet;
+pub use mac::{Mac, MacError};
 pub use port_set::PortSet;
 pub use prefix::{Family, Prefix, PrefixError};
 pub use protocol::{Protocol, ProtocolError};

@@ -1,6 +1,7 @@
 //! How a Plan changed.
 
-use crate::{Endpoint, EndpointId, IpSet, Member, PlanPolicy, PolicyId, SetId, Stack, StackId};
+use crate::{Endpoint, EndpointId, IpSet, Member, PlanPolicy, PolicyId, Route, SetId, Stack, StackId};
+use margay_net::Prefix;
 use smol_str::SmolStr;
 
 /// What one flush of the engine changed, in an order that keeps traffic safe when done step by step: what is referred to comes before what refers to
@@ -57,6 +58,10 @@ pub enum Delta {
     SetStaged(SetId),
     /// A set is gone.
     SetRemoved(SetId, Box<IpSet>),
+    /// A route is gone, or leads another way: then it is told as added, too.
+    RouteRemoved(Box<Route>),
+    /// There is a route to a destination that had none, or that had another.
+    RouteAdded(Prefix),
 }
 
 impl Delta {
@@ -74,6 +79,8 @@ impl Delta {
             Delta::PolicyStaged(_) | Delta::PolicyRemoved(..) => 8,
             Delta::MembersRemoved(..) => 9,
             Delta::SetStaged(_) | Delta::SetRemoved(..) => 10,
+            Delta::RouteRemoved(_) => 11,
+            Delta::RouteAdded(_) => 12,
         }
     }
 }

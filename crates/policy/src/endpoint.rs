@@ -1,7 +1,7 @@
 //! Endpoints of a Plan, and the nodes they are on.
 
 use crate::{Layer, StackId};
-use margay_api::Key;
+use margay_api::{Key, Prefix};
 use smol_str::SmolStr;
 use std::net::IpAddr;
 
@@ -70,6 +70,8 @@ pub struct NodeInfo {
     pub name: SmolStr,
     /// Every address that is this node's own (its addresses, its tunnels', the gateway of each pod CIDR) and no pod's. Sorted.
     pub addresses: Vec<IpAddr>,
+    /// The prefixes of its pods' addresses.
+    pub pod_cidrs: Vec<Prefix>,
     /// The interface that joins it to other nodes.
     pub uplink: SmolStr,
     /// It runs Windows.

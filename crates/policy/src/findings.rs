@@ -1,7 +1,8 @@
 //! What is probably not meant: seen from a Plan of the whole cluster.
 
 use crate::*;
-use margay_net::{Family, Protocol};
+use margay_net::{Family, Prefix, Protocol};
+use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that is probably not meant.
@@ -33,6 +34,18 @@ pub enum Finding {
         /// The policies that isolate it.
         by: Vec<Key>,
     },
+    /// Pods of two nodes may have one address: their pod CIDRs overlap. To a CIDR that both have, routes lead to the node whose name comes first; else the
+    /// longer one counts.
+    OverlappingPodCidrs {
+        /// A node's CIDR.
+        cidr: Prefix,
+        /// The node.
+        node: SmolStr,
+        /// The CIDR of another that is inside it, or the same.
+        inner: Prefix,
+        /// The other.
+        other: SmolStr,
+    },
 }
 
 /// Findings of a Plan of the whole cluster, sorted. `policies` are the keys of all policies there are, `dns_servers` those of the pods that answer DNS.
@@ -47,6 +60,7 @@ pub fn findings<'a>(
     found.extend(plan.policies.iter().flat_map(|(_, policy)| dead_peers(plan, policy)));
     found.extend(dns_cut_off(plan, dns_servers));
     found.extend(windows_hosts(plan));
+    found.extend(overlapping_cidrs(plan));
     found.sort();
     found
 }
@@ -73,6 +87,26 @@ fn windows_hosts(plan: &Plan) -> impl Iterator<Item = Finding> + '_ {
     let hosts = plan.endpoints.iter().filter(|(_, endpoint)| endpoint.interface.is_some());
     let on_windows = hosts.filter(|(_, host)| plan.nodes.get(&host.node).is_some_and(|node| node.windows));
     on_windows.map(|(_, host)| Finding::WindowsHost { host: host.key.clone() })
+}
+
+/// Each CIDR with the longest of another node that it is in.
+fn overlapping_cidrs(plan: &Plan) -> Vec<Finding> {
+    let mut cidrs: Vec<(Prefix, &SmolStr)> =
+        plan.nodes.values().flat_map(|node| node.pod_cidrs.iter().map(|cidr| (*cidr, &node.name))).collect();
+    cidrs.sort_unstable();
+    let (mut around, mut found): (Vec<(Prefix, &SmolStr)>, Vec<Finding>) = Default::default();
+    for (inner, other) in cidrs {
+        // A prefix comes right before those inside it.
+        while around.last().is_some_and(|(cidr, _)| !cidr.covers(&inner)) {
+            around.pop();
+        }
+        if let Some((cidr, node)) = around.iter().rev().find(|(_, node)| *node != other) {
+            let (node, other) = ((*node).clone(), other.clone());
+            found.push(Finding::OverlappingPodCidrs { cidr: *cidr, node, inner, other });
+        }
+        around.push((inner, other));
+    }
+    found
 }
 
 fn dns_cut_off(plan: &Plan, dns_servers: &BTreeSet<Key>) -> Vec<Finding> {

@@ -15,6 +15,8 @@
 //! | [`Stack`] | an ordered list of tiers of policies; shared by every endpoint that has the same |
 //! | [`Endpoint`] | a pod or host endpoint: its addresses and its stacks |
 //!
+//! Beside them are the nodes in scope, and the [`Route`]s to the pods of every node, by their destination.
+//!
 //! ```
 //! use margay_policy::{Flow, Plan, verdict};
 //! let flow = Flow::new("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap(), margay_net::Protocol::TCP).port(80);
@@ -29,6 +31,7 @@ mod findings;
 mod flow;
 mod ids;
 mod plan;
+mod route;
 mod rule;
 mod set;
 mod stack;
@@ -40,8 +43,9 @@ pub use endpoint::{Endpoint, EndpointStacks, NodeInfo};
 pub use findings::{Finding, findings};
 pub use flow::{Direction, Flow};
 pub use ids::{EndpointId, Name, PolicyId, SetId, StackId, Store};
-pub use margay_api::{Action, IcmpMatch, Key, Kind, NamedPort, StagedAction};
+pub use margay_api::{Action, IcmpMatch, Key, Kind, NamedPort, StagedAction, Via, Vtep};
 pub use plan::{Dump, Layer, Plan, Settings, ToHost};
+pub use route::Route;
 pub use rule::{AnyOf, AnyPort, PlanPolicy, PlanRule, Policy, Rule, RuleId, Side, Stage, Subject};
 pub use set::{IpSet, Member, MemberKind, Members, Population, Prefixes, SetKey, SetOf};
 pub use stack::{End, Stack, TierEnd, TierSlice};

@@ -1,7 +1,7 @@
 //! What should be enforced, as a value.
 
 use crate::*;
-use margay_net::Protocol;
+use margay_net::{Prefix, Protocol};
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +28,8 @@ pub struct Plan {
     pub node_addresses: FxHashMap<IpAddr, SmolStr>,
     /// The host endpoint on each node's uplink.
     pub uplinks: FxHashMap<SmolStr, EndpointId>,
+    /// The way to the pods of each node, of every node whatever the scope, by pod CIDR: see [`Plan::remote_routes`].
+    pub routes: BTreeMap<Prefix, Route>,
     /// What is set for all endpoints.
     pub settings: Settings,
 }
@@ -141,6 +143,7 @@ impl Plan {
                 .collect(),
             nodes: self.nodes.clone(),
             uplinks: self.uplinks.iter().map(|(n, e)| (n.clone(), self.endpoints[*e].key.clone())).collect(),
+            routes: self.routes.clone(),
         }
     }
 }
@@ -158,6 +161,7 @@ pub struct Dump {
     pub endpoints: BTreeMap<Key, (SmolStr, Vec<IpAddr>, DumpedStacks)>,
     pub nodes: BTreeMap<SmolStr, NodeInfo>,
     pub uplinks: BTreeMap<SmolStr, Key>,
+    pub routes: BTreeMap<Prefix, Route>,
 }
 
 impl Dump {
@@ -177,5 +181,6 @@ impl Dump {
         self.endpoints.extend(other.endpoints);
         self.nodes.extend(other.nodes);
         self.uplinks.extend(other.uplinks);
+        self.routes.extend(other.routes);
     }
 }

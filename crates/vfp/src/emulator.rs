@@ -195,6 +195,10 @@ impl State {
     /// Loses what a crash takes, and programs every port with what is left.
     fn lose(&mut self, loss: Loss) {
         self.reaches_vfp = true;
+        if loss == Loss::Routes {
+            let networks = self.networks.values_mut();
+            networks.for_each(|network| network.policies.retain(|policy| policy.kind != "RemoteSubnetRoute"));
+        }
         let ids: Vec<Guid> = self.endpoints.keys().copied().collect();
         for (at, id) in ids.iter().enumerate() {
             let gone = loss == Loss::Endpoints || loss == Loss::HalfOfEndpoints && at % 2 == 1;

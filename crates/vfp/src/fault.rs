@@ -81,6 +81,8 @@ pub enum Loss {
     Endpoints,
     /// Every second endpoint.
     HalfOfEndpoints,
+    /// The routes of networks to the subnets of other nodes \[INF\].
+    Routes,
 }
 
 impl Fault {

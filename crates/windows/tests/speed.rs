@@ -6,8 +6,13 @@
 #[expect(dead_code, reason = "other tests use the rest")]
 mod support;
 
+#[path = "driver/site.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
+mod site;
+
 use margay_dataplane::Driver;
 use margay_vfp::{Clock, Config, Latency};
+use site::{Site, vxlan};
 use std::time::{Duration, Instant};
 use support::*;
 
@@ -73,4 +78,34 @@ fn a_port_of_a_policy_of_fifty_pods() {
         after.calls - before.calls
     );
     assert!(took < Duration::from_secs(2) && writes <= 50, "{took:?}, {writes} writes");
+}
+
+/// Every node of a large cluster has a tunnel to every other.
+#[test]
+fn a_cluster_of_five_thousand_nodes() {
+    let node = |n: u32, mac: u8| {
+        let [_, _, high, low] = n.to_be_bytes();
+        vxlan(
+            &format!("n{n}"),
+            &format!("10.{}.{low}.0/24", 100 + u32::from(high)),
+            &format!("172.16.{high}.{low}"),
+            &format!("02:00:00:{mac:02x}:{high:02x}:{low:02x}"),
+            None,
+        )
+    };
+    let mut site = Site::overlay();
+    site.put(&(1..5000).map(|n| node(n, 0)).collect::<Vec<_>>());
+    let start = Instant::now();
+    let mut driver = site.started();
+    let first = start.elapsed();
+    assert_eq!((site.tunnels().len(), driver.writes()), (4999, 167));
+    let start = Instant::now();
+    let changes = site.put(&[node(77, 1)]);
+    assert_eq!(changes.deltas.len(), 2);
+    driver.submit(site.plan(), &changes);
+    applied(&mut driver);
+    eprintln!("4999 tunnels: {first:.2?} at first, {:.2?} for a change of one", start.elapsed());
+    assert_eq!(driver.writes(), 169);
+    let misuses = site.node.emulator.misuses();
+    assert!(misuses.is_empty(), "{misuses:?}");
 }

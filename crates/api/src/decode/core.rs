@@ -95,7 +95,7 @@ pub(super) fn node(root: &Fields<'_>, head: Head, report: &mut Report) -> Object
             }
         }
     }
-    let mut tunnel_addresses = Vec::new();
+    let (mut tunnel_addresses, mut via) = (Vec::new(), Vec::new());
     if let Some(at) = root.get("metadata") {
         let metadata = part(at, report, &[]);
         if let Some(at) = metadata.get("annotations") {
@@ -103,10 +103,11 @@ pub(super) fn node(root: &Fields<'_>, head: Head, report: &mut Report) -> Object
             for name in TUNNELS {
                 add_address(annotations.get(name), &mut tunnel_addresses, report);
             }
+            via = super::via::read(at, &pod_cidrs, report);
         }
     }
     let windows = head.meta.labels.iter().any(|(key, value)| key == "kubernetes.io/os" && value == "windows");
-    Object::Node(Node { meta: head.meta, addresses, pod_cidrs, tunnel_addresses, windows })
+    Object::Node(Node { meta: head.meta, addresses, pod_cidrs, tunnel_addresses, via, windows })
 }
 
 /// `None` where it can't be told whether the pod is an endpoint.

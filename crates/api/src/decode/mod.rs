@@ -15,6 +15,7 @@ mod report;
 mod rules;
 mod suggest;
 mod syntax;
+mod via;
 
 use crate::document::{Node, Span};
 use crate::{Key, Kind, Object, Problem, Severity};

@@ -194,6 +194,11 @@ fn words_of(world: &World, finding: &Finding) -> (String, Option<String>, String
             "Windows has no rules for a node's own interfaces, so its policies are not enforced there: use the Windows firewall."
                 .into(),
         ),
+        Finding::OverlappingPodCidrs { cidr, node, inner, other } => (
+            format!("pod CIDR {inner} of node {other} overlaps {cidr} of node {node}"),
+            None,
+            "Pods of both may have one address, and packets get to one of them: give each node a CIDR of its own.".into(),
+        ),
         Finding::DnsCutOff { pod, by } => {
             let by_names = words::list(by.iter().map(ToString::to_string), "and");
             (

@@ -4,6 +4,7 @@
 mod hosts;
 mod labels;
 mod order;
+mod routes;
 mod sets;
 mod show;
 mod staged;

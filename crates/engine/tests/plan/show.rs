@@ -40,6 +40,8 @@ fn line(plan: &Plan, delta: &Delta) -> String {
         },
         Delta::EndpointPut(id) => endpoint(plan, &plan.endpoints[*id]),
         Delta::EndpointRemoved(_, endpoint) => format!("endpoint - {}", endpoint.key),
+        Delta::RouteRemoved(route) => format!("route - {} {} ({})", route.destination, route.via, route.node),
+        Delta::RouteAdded(to) => format!("route + {to} {} ({})", plan.routes[to].via, plan.routes[to].node),
     }
 }
 

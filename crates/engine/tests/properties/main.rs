@@ -261,6 +261,7 @@ fn same(how: &str, got: &Dump, expected: &Dump) -> Result<(), TestCaseError> {
     prop_assert_eq!(&got.sets, &expected.sets, "sets {}", how);
     prop_assert_eq!(&got.nodes, &expected.nodes, "nodes {}", how);
     prop_assert_eq!(&got.uplinks, &expected.uplinks, "uplinks {}", how);
+    prop_assert_eq!(&got.routes, &expected.routes, "routes {}", how);
     prop_assert_eq!(got, expected, "{}", how);
     Ok(())
 }

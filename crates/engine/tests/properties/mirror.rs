@@ -1,7 +1,8 @@
 //! A Plan kept by nothing but its deltas.
 
+use margay_api::Prefix;
 use margay_policy::{
-    Changes, Delta, Endpoint, EndpointId, Member, NodeInfo, Plan, PlanRule, PolicyId, SetId, Stack, StackId,
+    Changes, Delta, Endpoint, EndpointId, Member, NodeInfo, Plan, PlanRule, PolicyId, Route, SetId, Stack, StackId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +16,7 @@ pub(crate) struct Mirror {
     stacks: BTreeMap<StackId, Stack>,
     endpoints: BTreeMap<EndpointId, Endpoint>,
     nodes: BTreeMap<String, (NodeInfo, Option<EndpointId>)>,
+    routes: BTreeMap<Prefix, Route>,
     revision: u64,
 }
 
@@ -27,6 +29,7 @@ impl Mirror {
         mirror.stacks = plan.stacks.iter().map(|(id, stack)| (id, stack.clone())).collect();
         mirror.endpoints = plan.endpoints.iter().map(|(id, endpoint)| (id, endpoint.clone())).collect();
         plan.nodes.keys().for_each(|name| mirror.put_node(plan, name));
+        mirror.routes.clone_from(&plan.routes);
         mirror
     }
 
@@ -114,6 +117,13 @@ impl Mirror {
                 need(self.endpoints.insert(*id, endpoint.clone()) != Some(endpoint), "nothing changed")?;
             }
             Delta::EndpointRemoved(id, _) => need(self.endpoints.remove(id).is_some(), "no such endpoint")?,
+            Delta::RouteRemoved(old) => {
+                need(self.routes.remove(&old.destination).as_ref() == Some(&**old), "no such route")?;
+                need(plan.routes.get(&old.destination) != Some(&**old), "the route is there")?;
+            }
+            Delta::RouteAdded(to) => {
+                need(self.routes.insert(*to, plan.routes[to].clone()).is_none(), "not removed before")?;
+            }
         }
         Ok(())
     }

@@ -97,6 +97,8 @@ impl Endpoints {
                 | Delta::StackRemoved(..)
                 | Delta::PolicyStaged(_)
                 | Delta::PolicyRemoved(..) => {}
+                // Of no endpoint.
+                Delta::RouteRemoved(_) | Delta::RouteAdded(_) => {}
             }
         }
         let mut by_members = BTreeSet::new();

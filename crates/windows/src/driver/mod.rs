@@ -1,4 +1,4 @@
-//! Keeps the ACLs of HNS endpoints equal to a Plan.
+//! Keeps the ACLs of HNS endpoints, and routes to other nodes' pods, equal to a Plan.
 //!
 //! ```text
 //! Plan, changes ─► Endpoints (lower what a change touches) ─► Queue (a piece of work for each endpoint) ─► converge ─► HNS
@@ -15,8 +15,10 @@ mod directory;
 mod found;
 mod numbers;
 mod queue;
+mod router;
 #[cfg(test)]
 mod sample;
+mod tables;
 mod watch;
 mod writes;
 
@@ -28,13 +30,15 @@ use converge::{close, converge, differs};
 use desired::{Desired, Endpoints, Touched};
 use directory::{Directory, Missing};
 use margay_dataplane::{Driver, Event, Object, Retry};
-use margay_hcn::{Guid, Hns, Service, Version};
+use margay_hcn::{Guid, Hns, RouteTable, Service, Version};
 use margay_policy::{Changes, Delta, Key, Plan};
 use queue::Queue;
+use router::Router;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+use tables::Tables;
 use watch::Watch;
 
 /// How the driver works.
@@ -69,13 +73,14 @@ pub struct HnsDriver {
     target: Target,
     gather: Duration,
     endpoints: Endpoints,
+    router: Router,
     shared: Arc<Shared>,
     _watch: Option<Watch>,
 }
 
 /// What the driver and its threads share.
 struct Shared {
-    hns: Hns,
+    hns: Arc<Hns>,
     /// The same service, by the door that lists all endpoints at once.
     v1: Hns,
     version: Version,
@@ -138,9 +143,10 @@ impl HnsDriver {
     /// # Errors
     /// Where HNS does not say what version it is: it does not run, or may not be asked.
     pub fn new(service: Arc<dyn Service>, options: &Options) -> Result<Self, margay_hcn::Error> {
-        let hns = Hns::open(Arc::clone(&service), options.hns.clone())?;
+        let hns = Arc::new(Hns::open(Arc::clone(&service), options.hns.clone())?);
         let v1 = Hns::open(service, margay_hcn::Options { force_v1: true, ..options.hns.clone() })?;
         let version = hns.version();
+        let tables = Tables::new(Arc::clone(&hns));
         let shared = Arc::new(Shared {
             hns,
             v1,
@@ -161,10 +167,17 @@ impl HnsDriver {
         };
         let _ = shared.queue.set(Queue::new(options.parallel.max(1), work));
         let watch = Watch::new(&shared);
+        let teller = Arc::downgrade(&shared);
+        let router = Router::new(tables, move || {
+            if let Some(shared) = teller.upgrade() {
+                shared.wake();
+            }
+        });
         Ok(Self {
             target: Target { version, budget: options.budget },
             gather: options.gather,
             endpoints: Endpoints::default(),
+            router,
             shared,
             _watch: watch,
         })
@@ -175,14 +188,20 @@ impl HnsDriver {
         *lock(&self.shared.wake) = Some(Box::new(wake));
     }
 
+    /// Takes this for the system's table of routes. Without it, on Windows it is the system's own; elsewhere there is none, and direct routes fail.
+    pub fn set_route_table(&mut self, table: Arc<dyn RouteTable>) {
+        self.router.tables().set_system(table);
+    }
+
     /// Waits until all that was asked for has succeeded or failed; false where that takes longer than this.
     pub fn settle(&self, patience: Duration) -> bool {
-        self.shared.queue().settle(patience)
+        let start = Instant::now();
+        self.shared.queue().settle(patience) && self.router.settle(patience.saturating_sub(start.elapsed()))
     }
 
     /// Calls so far that changed something.
     pub fn writes(&self) -> u64 {
-        self.shared.writes.load(Ordering::Relaxed)
+        self.shared.writes.load(Ordering::Relaxed) + self.router.tables().writes()
     }
 
     /// The version of HNS.
@@ -233,12 +252,15 @@ impl Driver for HnsDriver {
         }
         let touched = self.endpoints.update(plan, changes, &self.target);
         self.start(touched, false);
+        self.router.submit(plan, changes);
     }
 
     fn resync(&mut self, plan: &Plan, object: Option<&Object>) {
         let touched = match object {
             Some(Object::Endpoint(key)) => self.endpoints.refresh(plan, key, &self.target).into_iter().collect(),
+            Some(Object::Route(to)) => return self.router.resync(plan, Some(*to)),
             _ => {
+                self.router.resync(plan, None);
                 self.refuse(Endpoints::hosts(plan, None));
                 let touched = self.endpoints.replace(plan, &self.target);
                 lock(&self.shared.told).forget(|key| !self.endpoints.has(key));
@@ -249,6 +271,7 @@ impl Driver for HnsDriver {
     }
 
     fn observe(&mut self, plan: &Plan) {
+        self.router.observe(plan);
         // What it should be is what the Plan says now, whatever was submitted before.
         drop(self.endpoints.replace(plan, &self.target));
         for (key, desired) in self.endpoints.iter() {
@@ -257,7 +280,9 @@ impl Driver for HnsDriver {
     }
 
     fn events(&mut self) -> Vec<Event> {
-        std::mem::take(&mut lock(&self.shared.told).events)
+        let mut events = std::mem::take(&mut lock(&self.shared.told).events);
+        events.extend(self.router.events());
+        events
     }
 
     fn disturbed(&mut self) -> bool {
@@ -266,7 +291,7 @@ impl Driver for HnsDriver {
 
     fn cleanup(&mut self) -> Result<(), String> {
         let endpoints = self.shared.v1.endpoints().map_err(|error| format!("listing HNS endpoints: {error}"))?;
-        let mut failed = Vec::new();
+        let mut failed = self.router.cleanup();
         for endpoint in endpoints.objects.into_iter().filter(|endpoint| !endpoint.remote) {
             if let Err(error) = converge(&self.shared.hns, endpoint.id, &[], self.shared.version, false) {
                 failed.push(error.to_string());

@@ -5,12 +5,16 @@ use margay_dataplane::conformance::{self, Subject};
 use margay_dataplane::{Driver, Event, Object};
 use margay_engine::{Engine, Scope};
 use margay_generator::{Shape, decode, updates};
-use margay_hcn::{ErrorCode, Policy, RuleType, Version};
-use margay_policy::{Changes, Plan};
-use margay_vfp::{Config, Effect, Fault, Operation};
+use margay_hcn::setting::RemoteSubnetRoute;
+use margay_hcn::{ErrorCode, Guid, IpRoute, Kind, Policy, RouteTable, RuleType, Version};
+use margay_policy::{Changes, Plan, Via};
+use margay_vfp::{Config, Effect, Fault, IpRoutes, Operation};
 use margay_windows::driver::{HnsDriver, Options};
 use proptest::prelude::*;
+use serde_json::Value;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// The driver, whose events come when it is done, with the means to disturb it.
@@ -19,11 +23,12 @@ struct Windows {
     driver: Settled,
     options: Options,
     before: u64,
+    table: Arc<IpRoutes>,
 }
 
 struct Settled {
     inner: HnsDriver,
-    fail: Option<std::sync::Arc<margay_vfp::Emulator>>,
+    fail: Option<(Arc<margay_vfp::Emulator>, Arc<IpRoutes>)>,
     /// Addresses of the Plan's pods.
     pods: Vec<IpAddr>,
 }
@@ -38,10 +43,16 @@ impl Driver for Settled {
     fn submit(&mut self, plan: &Plan, changes: &Changes) {
         let fault = self.fail.take();
         let refused = Fault::always(Operation::Modify, Effect::Fail(ErrorCode::INVALID_POLICY));
-        fault.iter().for_each(|emulator| emulator.add_fault(refused));
+        if let Some((emulator, table)) = &fault {
+            emulator.add_fault(refused);
+            table.refuse(Some(ErrorCode::ACCESS_DENIED));
+        }
         self.inner.submit(plan, changes);
         self.settle();
-        fault.iter().for_each(|emulator| emulator.clear_faults());
+        if let Some((emulator, table)) = &fault {
+            emulator.clear_faults();
+            table.refuse(None);
+        }
         self.pods = plan.pods.keys().copied().collect();
     }
 
@@ -66,8 +77,26 @@ impl Driver for Settled {
 
 impl Windows {
     fn new(node: Node, options: Options) -> Self {
-        let driver = Settled { inner: node.driver_with(&options), fail: None, pods: Vec::new() };
-        Self { node, driver, options, before: 0 }
+        let inner = node.driver_with(&options);
+        let links = ["172.20.0.0/24", "fd00:20::/64"].map(|link| (4, link.parse().expect("a prefix")));
+        let table = Arc::new(IpRoutes::new(&links));
+        let mut subject =
+            Self { node, driver: Settled { inner, fail: None, pods: Vec::new() }, options, before: 0, table };
+        subject.driver.inner.set_route_table(subject.system());
+        subject
+    }
+
+    fn system(&self) -> Arc<dyn RouteTable> {
+        Arc::clone(&self.table) as Arc<dyn RouteTable>
+    }
+
+    /// Routes in tunnels, each with its network, and those over gateways.
+    fn routes(&self) -> (Vec<(Guid, Policy)>, Vec<IpRoute>) {
+        let networks = self.node.hns().networks().expect("a list").objects.into_iter();
+        let tunnels = networks.flat_map(|network| network.policies.into_iter().map(move |policy| (network.id, policy)));
+        let tunnels = tunnels.filter(|(_, policy)| policy.setting::<RemoteSubnetRoute>().is_some()).collect();
+        let gateways = self.table.list().expect("a list").into_iter().filter(|route| !route.is_on_link()).collect();
+        (tunnels, gateways)
     }
 }
 
@@ -79,14 +108,15 @@ impl Subject for Windows {
     fn restart(&mut self) {
         self.before += self.driver.inner.writes();
         self.driver.inner = self.node.driver_with(&self.options);
+        self.driver.inner.set_route_table(self.system());
     }
 
     fn writes(&mut self) -> u64 {
-        self.node.emulator.counters().writes
+        self.node.emulator.counters().writes + self.table.writes()
     }
 
     fn fail_next(&mut self) {
-        self.driver.fail = Some(self.node.emulator.clone());
+        self.driver.fail = Some((self.node.emulator.clone(), self.table.clone()));
     }
 
     fn tamper(&mut self) {
@@ -100,34 +130,84 @@ impl Subject for Windows {
         }
     }
 
+    fn tamper_route(&mut self) -> bool {
+        match self.routes() {
+            (tunnels, gateways) if tunnels.is_empty() && gateways.is_empty() => return false,
+            (_, gateways) if !gateways.is_empty() => self.table.remove(&gateways[0]).expect("a stranger's change"),
+            (tunnels, _) => {
+                let (network, policy) = &tunnels[0];
+                let hns = self.node.hns();
+                hns.remove_network_policies(*network, std::slice::from_ref(policy)).expect("a stranger's change");
+            }
+        }
+        true
+    }
+
     fn is_clean(&mut self) -> bool {
         let endpoints = self.node.hns().endpoints().expect("a list");
-        endpoints.objects.iter().all(|endpoint| endpoint.acls().next().is_none())
+        let (tunnels, gateways) = self.routes();
+        tunnels.is_empty()
+            && gateways.is_empty()
+            && endpoints.objects.iter().all(|endpoint| endpoint.acls().next().is_none())
     }
 }
 
+/// The document of an Overlay network that the generated nodes of flannel have their tunnels in.
+const OVERLAY: &str = r#"{"Name":"flannel.4096","Type":"Overlay","Ipams":[{"Type":"Static","Subnets":[{"IpAddressPrefix":"10.244.1.0/24",
+    "Policies":[{"Type":"VSID","Settings":{"IsolationId":4096}}]}]}],"Policies":[{"Type":"DrMacAddress","Settings":{"Address":"02-00-00-00-00-00"}}],"SchemaVersion":{"Major":2,"Minor":0}}"#;
+
+/// The identifiers of tunnels that Windows takes, and this network has; of its node the MAC address that it has.
+fn in_one_network(document: &Value) -> Value {
+    let mut text = document.to_string();
+    for other in ["4095", "4097"] {
+        text = text.replace(&format!(r#"\"VNI\":{other}"#), r#"\"VNI\":4096"#);
+    }
+    for other in
+        ["02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:01:00:00", "02:00:00:01:00:01", "02:00:00:01:00:02"]
+    {
+        text = text.replace(other, "02:00:00:00:00:00");
+    }
+    text.parse().expect("a document")
+}
+
 fn conforms(version: Version, force_v1: bool, knobs: &[&str], cases: u32) {
+    conforms_in(&Scope::Everything, version, force_v1, knobs, cases);
+}
+
+/// Gives how many routes in tunnels, and over gateways, the Plans had.
+fn conforms_in(scope: &Scope, version: Version, force_v1: bool, knobs: &[&str], cases: u32) -> (usize, usize) {
+    let (tunnels, gateways) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
-    proptest!(config, |(history in updates(Shape { host_endpoints: false, ..Shape::default() }, 3))| {
-        let mut engine = Engine::new(Scope::Everything);
+    let whole = Shape { host_endpoints: false, ..Shape::default() };
+    // Of one node it is about the routes.
+    let shape = if *scope == Scope::Everything { whole } else { Shape { pods: 4, policies: 1, ..whole } };
+    proptest!(config, |(history in updates(shape, 3))| {
+        let mut engine = Engine::new(scope.clone());
         engine.in_sync();
         let mut config = Config::new(version);
         knobs.iter().for_each(|knob| config.knobs.set(knob).expect("a knob"));
         let mut node = Node::new(config);
+        node.service().create(Kind::Network, None, Guid::ZERO, OVERLAY).expect("a network");
         let mut steps = Vec::new();
-        for object in history.start.objects() {
-            engine.update(object.key(), Some(&object));
+        for (key, document) in history.start.documents() {
+            engine.update(key, decode(&in_one_network(document)).as_ref());
         }
         let changes = engine.flush();
         steps.push((engine.plan().clone(), changes));
         for step in &history.steps {
             for (key, document) in step {
-                engine.update(key, document.as_ref().and_then(decode).as_ref());
+                engine.update(key, document.as_ref().and_then(|document| decode(&in_one_network(document))).as_ref());
             }
             let changes = engine.flush();
             steps.push((engine.plan().clone(), changes));
         }
-        steps.iter().for_each(|(plan, _)| node.serve(plan));
+        for (plan, _) in &steps {
+            node.serve(plan);
+            for via in margay_windows::routes::wanted(plan).values() {
+                let count = if matches!(via, Via::Tunnel(_)) { &tunnels } else { &gateways };
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
         let hns = margay_hcn::Options { force_v1, ..margay_hcn::Options::default() };
         let options = Options { gather: Duration::ZERO, hns, ..Options::default() };
         let mut subject = Windows::new(node, options);
@@ -135,11 +215,23 @@ fn conforms(version: Version, force_v1: bool, knobs: &[&str], cases: u32) {
         let misuses = subject.node.emulator.misuses();
         prop_assert!(misuses.is_empty(), "{misuses:?}");
     });
+    (tunnels.into_inner(), gateways.into_inner())
 }
 
 #[test]
 fn conforms_through_v2() {
     conforms(Version::new(15, 4), false, &[], 8);
+}
+
+/// With the routes of one node to the others.
+#[test]
+fn conforms_with_routes() {
+    let node = Scope::Node("node-1".into());
+    for knobs in [&[][..], &["remove=missing-ignored"], &["duplicates=refused"]] {
+        let (tunnels, gateways) = conforms_in(&node, Version::new(15, 4), false, knobs, 40);
+        eprintln!("{knobs:?}: {tunnels} routes in tunnels, {gateways} over gateways");
+        assert!(tunnels > 20 && gateways > 20, "{tunnels} tunnels and {gateways} gateways");
+    }
 }
 
 #[test]

@@ -5,6 +5,9 @@
 mod agreement;
 mod conformance;
 mod endpoints;
+mod gateways;
 mod life;
 mod reference;
+mod site;
 mod support;
+mod tunnels;

@@ -1,12 +1,19 @@
-//! Ethernet addresses as HNS writes them.
+//! Ethernet addresses.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// An Ethernet (MAC) address. HNS writes six pairs of digits with dashes between them, V1 in either case \[FIELD\]; Linux writes colons. All are read; dashes
+/// An Ethernet (MAC) address: six pairs of hexadecimal digits in either case, with dashes between them as Windows writes them, or colons as Linux does. Dashes
 /// and small letters are written.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Mac(pub [u8; 6]);
+
+impl Mac {
+    /// Whether it may be the address of one interface: neither all zeros nor that of a group.
+    pub fn is_unicast(self) -> bool {
+        self.0 != [0; 6] && self.0[0] & 1 == 0
+    }
+}
 
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -62,6 +69,19 @@ mod tests {
         ] {
             let mac = text.parse::<Mac>().ok().map(|mac| mac.to_string());
             assert_eq!(mac.as_deref(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn groups_are_no_interface() {
+        for (text, expected) in [
+            ("0e-2a-0a-2a-d5-dd", true),
+            ("02-00-00-00-00-00", true),
+            ("00-00-00-00-00-00", false),
+            ("01-00-5e-00-00-01", false),
+            ("ff-ff-ff-ff-ff-ff", false),
+        ] {
+            assert_eq!(text.parse::<Mac>().map(Mac::is_unicast), Ok(expected), "{text}");
         }
     }
 }
