@@ -2,7 +2,7 @@
 
 use crate::dump::{write_flows, write_head, write_rules};
 use crate::object::State;
-use crate::{Decision, Direction, Emulator, Packet, Rules, TcpFlags};
+use crate::{Decision, Direction, Emulator, Packet, Rules, TcpFlags, Why};
 use margay_hcn::Guid;
 use margay_net::Protocol;
 use std::fmt::Write;
@@ -35,6 +35,8 @@ impl Emulator {
         };
         let port = state.ports.get_mut(&endpoint).ok_or("the port is gone")?;
         let _ = match verb {
+            // HNS has told VFP nothing of them [INF].
+            ["/list-rule"] if port.rules.gate().is_some_and(|decision| decision.why == Why::NotEnforced) => Ok(()),
             ["/list-rule"] => write_rules(&mut text, port),
             ["/list-unified-flow"] => write_flows(&mut text, port, now),
             ["/clear-port-flow-state"] => writeln!(text, "Flows : {} forgotten", port.forget_flows()),

@@ -3,7 +3,7 @@
 use super::found::{Found, sort};
 use super::{Write, number, writes};
 use crate::lower::blocked;
-use margay_hcn::{Acl, AclRule, Door, Guid, Hns, Policy, Version};
+use margay_hcn::{Acl, AclRule, Door, Endpoint, Guid, Hns, Policy, Version};
 
 /// What it took, and what is left.
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub(super) struct Outcome {
     pub(super) writes: u32,
     /// ACLs of others that are asked before ours, in words.
     pub(super) intruders: Vec<String>,
+    /// The endpoint, as it was read last.
+    pub(super) endpoint: Endpoint,
 }
 
 /// Why an endpoint's ACLs are not what they should be.
@@ -59,7 +61,8 @@ pub(super) fn converge(
     remove_foreign: bool,
 ) -> Result<Outcome, Error> {
     let (mut count, mut whole) = (0, hns.door() == Door::V1);
-    let mut found = Found::of(&hns.endpoint(id)?, version);
+    let mut endpoint = hns.endpoint(id)?;
+    let mut found = Found::of(&endpoint, version);
     let target = target(desired, &found, version);
     loop {
         let removes = remove_foreign && found.intruders().next().is_some();
@@ -67,7 +70,8 @@ pub(super) fn converge(
         let Some(call) = call.or_else(|| removes.then(|| Write::Replace(target.clone()))) else { break };
         write(hns, id, &found, call, removes)?;
         count += 1;
-        let before = std::mem::replace(&mut found, Found::of(&hns.endpoint(id)?, version));
+        endpoint = hns.endpoint(id)?;
+        let before = std::mem::replace(&mut found, Found::of(&endpoint, version));
         if found == before {
             // A Remove that matched nothing, most likely: what it matches by is \[UNK\]. The whole list says it without.
             if whole {
@@ -77,7 +81,7 @@ pub(super) fn converge(
             whole = true;
         }
     }
-    Ok(Outcome { writes: count, intruders: found.intruders().map(describe).collect() })
+    Ok(Outcome { writes: count, intruders: found.intruders().map(describe).collect(), endpoint })
 }
 
 /// Closes an endpoint that has nothing of ours, and would be open while its own list can't be had; whether it did.

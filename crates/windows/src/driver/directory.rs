@@ -10,6 +10,8 @@ use std::time::Instant;
 #[derive(Default)]
 pub(super) struct Directory {
     state: Mutex<State>,
+    /// Whether endpoints are given that are on networks where HNS is not known to enforce.
+    any_network: bool,
 }
 
 #[derive(Default)]
@@ -17,14 +19,15 @@ struct State {
     /// When the list was asked for that this is made of.
     asked: Option<Instant>,
     by_address: HashMap<IpAddr, Vec<Place>>,
-    networks: HashMap<Guid, NetworkMode>,
 }
 
 /// Where an address is.
 #[derive(Clone, Debug, PartialEq)]
-struct Place {
-    id: Guid,
-    network: Option<Guid>,
+pub(super) struct Place {
+    /// The endpoint.
+    pub(super) id: Guid,
+    /// The mode of its network, where HNS is not known to enforce on it.
+    pub(super) doubted: Option<NetworkMode>,
 }
 
 /// Why an address has no endpoint that can be programmed.
@@ -51,31 +54,33 @@ pub(super) enum Missing {
 }
 
 impl Directory {
+    pub(super) fn new(any_network: bool) -> Self {
+        Self { any_network, ..Self::default() }
+    }
+
     /// The endpoints that have any of these addresses, by a list that was asked for after `since` where none is in the one at hand.
     ///
     /// The list is V1's, one call for all of it, whatever the version \[SRC\]: asking V2 for each would take as many calls as there are endpoints.
-    pub(super) fn find(&self, v1: &Hns, addresses: &[IpAddr], since: Instant) -> Result<Vec<Guid>, Missing> {
+    pub(super) fn find(&self, v1: &Hns, addresses: &[IpAddr], since: Instant) -> Result<Vec<Place>, Missing> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let known = addresses.iter().any(|address| state.by_address.contains_key(address));
         if !known && state.asked.is_none_or(|asked| asked < since) {
             *state = State::read(v1)?;
         }
-        let mut ids = Vec::new();
+        let mut places: Vec<Place> = Vec::new();
         for address in addresses {
             // One that no endpoint has is of a family that this HNS lacks: it sends and receives nothing.
             for place in state.by_address.get(address).into_iter().flatten() {
-                let mode = place.network.and_then(|network| state.networks.get(&network));
-                match mode.filter(|mode| !mode.enforces_switch_acls()) {
+                match place.doubted.as_ref().filter(|_| !self.any_network) {
                     Some(mode) => return Err(Missing::Network { address: *address, mode: mode.clone() }),
-                    None => ids.push(place.id),
+                    None if places.contains(place) => {}
+                    None => places.push(place.clone()),
                 }
             }
         }
-        ids.sort_unstable();
-        ids.dedup();
-        match addresses.first().filter(|_| ids.is_empty()) {
+        match addresses.first().filter(|_| places.is_empty()) {
             Some(address) => Err(Missing::Endpoint(*address)),
-            None => Ok(ids),
+            None => Ok(places),
         }
     }
 
@@ -89,15 +94,19 @@ impl State {
     fn read(v1: &Hns) -> Result<Self, Missing> {
         let asked = Some(Instant::now());
         let networks = v1.networks()?.objects.into_iter();
-        let networks = networks.map(|network: Network| (network.id, network.mode)).collect();
+        let doubted: HashMap<Guid, NetworkMode> = networks
+            .filter(|network| !network.mode.enforces_switch_acls())
+            .map(|network: Network| (network.id, network.mode))
+            .collect();
         let mut by_address: HashMap<IpAddr, Vec<Place>> = HashMap::new();
         for endpoint in v1.endpoints()?.objects.into_iter().filter(is_here) {
-            let place = Place { id: endpoint.id, network: endpoint.network };
+            let doubted = endpoint.network.and_then(|network| doubted.get(&network).cloned());
+            let place = Place { id: endpoint.id, doubted };
             for address in endpoint.addresses {
                 by_address.entry(address).or_default().push(place.clone());
             }
         }
-        Ok(Self { asked, by_address, networks })
+        Ok(Self { asked, by_address })
     }
 }
 

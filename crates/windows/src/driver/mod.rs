@@ -9,6 +9,7 @@
 //! it again. Endpoints are worked on side by side, each by one thread at a time; what hangs delays no other. An endpoint is found by its addresses, whatever
 //! its id, so that one that was made anew is programmed anew.
 
+mod canary;
 mod converge;
 mod desired;
 mod directory;
@@ -18,23 +19,28 @@ mod queue;
 mod router;
 #[cfg(test)]
 mod sample;
+mod shared;
 mod tables;
+mod vfpctrl;
 mod watch;
 mod writes;
 
+pub use canary::Vfpctrl;
 pub use numbers::{FIRST, HOST_BEFORE_1803, LAST, number};
+pub use vfpctrl::Program;
 pub use writes::{BATCH, Write, writes};
 
 use crate::lower::{Budget, Target};
-use converge::{close, converge, differs};
-use desired::{Desired, Endpoints, Touched};
-use directory::{Directory, Missing};
+use canary::Canary;
+use converge::converge;
+use desired::{Endpoints, Touched};
+use directory::Directory;
 use margay_dataplane::{Driver, Event, Object, Retry};
-use margay_hcn::{Guid, Hns, RouteTable, Service, Version};
+use margay_hcn::{Hns, RouteTable, Service, Version};
 use margay_policy::{Changes, Delta, Key, Plan};
 use queue::Queue;
 use router::Router;
-use std::collections::{BTreeMap, HashMap};
+use shared::{Shared, Work};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -52,6 +58,9 @@ pub struct Options {
     pub gather: Duration,
     /// Whether ACLs of others that are asked before ours are removed, or only reported.
     pub remove_foreign: bool,
+    /// Whether endpoints are programmed that are on networks where HNS is not known to enforce, such as NAT: then only [`Vfpctrl`] proves that their policy
+    /// is in force.
+    pub any_network: bool,
     /// How HNS is asked.
     pub hns: margay_hcn::Options,
 }
@@ -63,6 +72,7 @@ impl Default for Options {
             parallel: 4,
             gather: Duration::from_millis(100),
             remove_foreign: false,
+            any_network: false,
             hns: margay_hcn::Options::default(),
         }
     }
@@ -76,65 +86,6 @@ pub struct HnsDriver {
     router: Router,
     shared: Arc<Shared>,
     _watch: Option<Watch>,
-}
-
-/// What the driver and its threads share.
-struct Shared {
-    hns: Arc<Hns>,
-    /// The same service, by the door that lists all endpoints at once.
-    v1: Hns,
-    version: Version,
-    remove_foreign: bool,
-    directory: Directory,
-    queue: OnceLock<Queue<Key, Work>>,
-    told: Mutex<Told>,
-    wake: Mutex<Option<Box<dyn Fn() + Send>>>,
-    disturbed: AtomicBool,
-    writes: AtomicU64,
-}
-
-/// What came of the work so far.
-#[derive(Default)]
-struct Told {
-    events: Vec<Event>,
-    /// What is known to be in force.
-    in_force: HashMap<Key, Desired>,
-    /// Pods that HNS has no endpoint for yet, or that could not be seen to while it was gone.
-    missing: BTreeMap<Key, Desired>,
-}
-
-impl Told {
-    /// Forgets what is known of pods that are no more.
-    fn forget(&mut self, gone: impl Fn(&Key) -> bool) {
-        self.in_force.retain(|key, _| !gone(key));
-        self.missing.retain(|key, _| !gone(key));
-    }
-}
-
-/// A piece of work on one endpoint.
-enum Work {
-    /// Make it so, by what is known of endpoints since then.
-    Converge(Desired, Instant),
-    /// See whether it is so.
-    Look(Desired),
-}
-
-impl Work {
-    fn desired(&self) -> &Desired {
-        match self {
-            Work::Converge(desired, _) | Work::Look(desired) => desired,
-        }
-    }
-
-    /// The newer of two, and the one that does more.
-    fn merge(old: Self, new: Self) -> Self {
-        match (old, new) {
-            (Work::Converge(_, since), Work::Look(desired)) => Work::Converge(desired, since),
-            // What waited for HNS to tell of something may be of long ago.
-            (old @ Work::Converge(..), new) if old.desired().revision > new.desired().revision => old,
-            (_, new) => new,
-        }
-    }
 }
 
 impl HnsDriver {
@@ -152,7 +103,8 @@ impl HnsDriver {
             v1,
             version,
             remove_foreign: options.remove_foreign,
-            directory: Directory::default(),
+            directory: Directory::new(options.any_network),
+            canary: Canary::default(),
             queue: OnceLock::new(),
             told: Mutex::default(),
             wake: Mutex::default(),
@@ -191,6 +143,11 @@ impl HnsDriver {
     /// Takes this for the system's table of routes. Without it, on Windows it is the system's own; elsewhere there is none, and direct routes fail.
     pub fn set_route_table(&mut self, table: Arc<dyn RouteTable>) {
         self.router.tables().set_system(table);
+    }
+
+    /// Asks VFP itself by this whether it has what HNS took: after the first endpoint of each network, and from time to time. Without it nobody asks.
+    pub fn set_vfpctrl(&mut self, vfpctrl: impl Vfpctrl + 'static) {
+        self.shared.canary.ask_by(Box::new(vfpctrl));
     }
 
     /// Waits until all that was asked for has succeeded or failed; false where that takes longer than this.
@@ -298,168 +255,6 @@ impl Driver for HnsDriver {
             }
         }
         if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
-    }
-}
-
-impl Shared {
-    fn queue(&self) -> &Queue<Key, Work> {
-        self.queue.get().expect("it is set before the driver is")
-    }
-
-    fn work(&self, key: &Key, work: Work) {
-        let object = Object::Endpoint(key.clone());
-        let event = match work {
-            Work::Converge(desired, since) => Some(self.converge(key, object, &desired, since)),
-            Work::Look(desired) => self.look(key, object, &desired),
-        };
-        lock(&self.told).events.extend(event);
-        self.wake();
-    }
-
-    fn converge(&self, key: &Key, object: Object, desired: &Desired, since: Instant) -> Event {
-        lock(&self.told).missing.remove(key);
-        let outcome = self.try_converge(desired, since);
-        let mut told = lock(&self.told);
-        told.in_force.remove(key);
-        match outcome {
-            Ok(()) => {
-                told.in_force.insert(key.clone(), desired.clone());
-                Event::Applied { object, revision: desired.revision }
-            }
-            Err(error) => {
-                if error.ends_with_news() {
-                    told.missing.insert(key.clone(), desired.clone());
-                }
-                Event::Failed { object, retry: error.retry(), error: error.to_string() }
-            }
-        }
-    }
-
-    fn try_converge(&self, desired: &Desired, since: Instant) -> Result<(), Failed> {
-        let mut since = since;
-        loop {
-            let ids = self.directory.find(&self.v1, &desired.addresses, since)?;
-            let mut gone = false;
-            for id in ids {
-                match converge(&self.hns, id, &desired.rules, self.version, self.remove_foreign) {
-                    Ok(outcome) => {
-                        self.writes.fetch_add(u64::from(outcome.writes), Ordering::Relaxed);
-                        if let Some(intruder) = outcome.intruders.into_iter().next() {
-                            return Err(Failed::Intruder(intruder));
-                        }
-                    }
-                    Err(error) if error.is_not_found() && !gone => gone = true,
-                    Err(error) if !error.may_pass() => return Err(self.refused(id, error)),
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            if !gone {
-                return Ok(());
-            }
-            // It went since the list was read: once more, by a new one.
-            self.directory.forget();
-            since = Instant::now();
-        }
-    }
-
-    /// HNS won't have the list, now or later: what was in force stays so, but where that is nothing, the endpoint is closed.
-    fn refused(&self, id: Guid, error: converge::Error) -> Failed {
-        match close(&self.hns, id, self.version) {
-            Ok(true) => Failed::Closed(error),
-            Ok(false) | Err(_) => error.into(),
-        }
-    }
-
-    fn look(&self, key: &Key, object: Object, desired: &Desired) -> Option<Event> {
-        let found = self.directory.find(&self.v1, &desired.addresses, Instant::now()).map_err(Failed::from);
-        let found = found.and_then(|ids| {
-            let differences = ids.into_iter().map(|id| differs(&self.hns, id, &desired.rules, self.version));
-            differences.collect::<Result<Vec<_>, _>>().map_err(Failed::from)
-        });
-        match found {
-            Ok(differences) => {
-                let found = differences.into_iter().flatten().next()?;
-                Some(Event::Drift { object, found })
-            }
-            // Gone since the list was read; whoever takes its place is programmed.
-            Err(Failed::Converge(error)) if error.is_not_found() => {
-                self.directory.forget();
-                Some(Event::Drift { object, found: error.to_string() })
-            }
-            Err(error) => {
-                if error.ends_with_news() {
-                    let mut told = lock(&self.told);
-                    told.in_force.remove(key);
-                    told.missing.insert(key.clone(), desired.clone());
-                }
-                Some(Event::Failed { object, retry: error.retry(), error: error.to_string() })
-            }
-        }
-    }
-
-    /// Something happened in HNS: endpoints may have come, or lost what they had.
-    fn heard(&self) {
-        self.directory.forget();
-        let missing = std::mem::take(&mut lock(&self.told).missing);
-        for (key, desired) in missing {
-            self.queue().add(key, Work::Converge(desired, Instant::now()), Duration::ZERO, Work::merge);
-        }
-        self.disturbed.store(true, Ordering::Relaxed);
-        self.wake();
-    }
-
-    /// HNS does not answer. Whoever is taken for in force is looked at, which tells; it may have been back in between, and gone again unheard.
-    fn is_gone(&self) {
-        let known = lock(&self.told).in_force.is_empty();
-        if !known {
-            self.heard();
-        }
-    }
-
-    /// HNS is there again: what it had may be lost, and none is to wait for the next look.
-    fn came_back(&self) {
-        let in_force = lock(&self.told).in_force.clone();
-        for (key, desired) in in_force {
-            self.queue().add(key, Work::Look(desired), Duration::ZERO, Work::merge);
-        }
-        self.heard();
-    }
-
-    fn wake(&self) {
-        lock(&self.wake).iter().for_each(|wake| wake());
-    }
-}
-
-/// Why an endpoint is not what it should be.
-#[derive(Debug, thiserror::Error)]
-enum Failed {
-    #[error(transparent)]
-    Missing(#[from] Missing),
-    #[error(transparent)]
-    Converge(#[from] converge::Error),
-    #[error("{0}; nothing was in force there, so that the endpoint is closed until this is mended")]
-    Closed(converge::Error),
-    #[error("our ACLs are there, but others are asked before them, so that policy is not exact: {0}; remove them")]
-    Intruder(String),
-}
-
-impl Failed {
-    fn retry(&self) -> Retry {
-        match self {
-            Failed::Missing(Missing::Network { .. }) => Retry::Never,
-            _ => Retry::Backoff,
-        }
-    }
-
-    /// Whether it is over when HNS tells of something: of an endpoint, or that it is back.
-    fn ends_with_news(&self) -> bool {
-        match self {
-            Failed::Missing(Missing::Endpoint(_)) => true,
-            Failed::Missing(Missing::Hns(error)) | Failed::Converge(converge::Error::Hns(error)) => {
-                error.is_disconnected()
-            }
-            _ => false,
-        }
     }
 }
 

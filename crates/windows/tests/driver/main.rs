@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "a test says what it measured")]
 
 mod agreement;
+mod canary;
 mod conformance;
 mod endpoints;
 mod gateways;

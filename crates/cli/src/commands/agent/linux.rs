@@ -14,8 +14,12 @@ use std::path::PathBuf;
 /// The kernel is there before any program, and an agent without rights gets none by waiting.
 pub(super) const MAY_COME_LATER: bool = false;
 
+/// What is particular to Linux: nothing yet.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct Args {}
+
 /// The driver, which wakes the agent when the ruleset changes.
-pub(super) fn driver(waker: &Waker) -> Result<Box<dyn Driver>, Failure> {
+pub(super) fn driver(_: &Args, waker: &Waker) -> Result<Box<dyn Driver>, Failure> {
     let driver = LinuxDriver::new(Options::default())
         .map_err(|error| Failure::usage(format!("nf_tables can't be reached: {error}; the agent needs root")))?;
     let listening =

@@ -66,6 +66,8 @@ pub(crate) struct Args {
     /// Follow the files and report, but program nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    platform: platform::Args,
     /// Be a service of Windows
     #[cfg(windows)]
     #[arg(long, value_enum, conflicts_with = "once", value_name = "WHAT")]
@@ -146,7 +148,7 @@ fn driver(args: &Args, node: &str, waker: &Waker) -> Result<ControlFlow<Box<Stat
     let since = Instant::now();
     let mut said = String::new();
     loop {
-        let failure = match platform::driver(waker) {
+        let failure = match platform::driver(&args.platform, waker) {
             Ok(driver) => return Ok(ControlFlow::Continue(driver)),
             Err(failure) if args.once || !platform::MAY_COME_LATER => return Err(failure),
             Err(failure) => failure.to_string(),

@@ -135,6 +135,7 @@ fn info(args: &Args) -> Result<ServiceInfo, Failure> {
         }
     }
     arguments.extend(args.dry_run.then(|| "--dry-run".into()));
+    arguments.extend(args.platform.arguments().into_iter().map(OsString::from));
     Ok(ServiceInfo {
         name: NAME.into(),
         display_name: "Margay node agent".into(),

@@ -4,7 +4,7 @@ use crate::streams::Failure;
 use margay_agent::Waker;
 use margay_dataplane::Driver;
 use margay_hcn::{Dll, Version};
-use margay_windows::driver::{HnsDriver, Options};
+use margay_windows::driver::{HnsDriver, Options, Program};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,15 +13,37 @@ pub(super) const MAY_COME_LATER: bool = true;
 /// The oldest HNS that takes ACLs as they are written here: Windows Server 1709.
 const OLDEST: Version = Version::KNOWN[0];
 
+/// What is particular to Windows.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct Args {
+    /// Program endpoints on networks of any type, NAT too, where Windows may take ACLs and enforce none: policy then counts as in force only
+    /// where vfpctrl shows it
+    #[arg(long)]
+    any_network: bool,
+    /// Remove ACLs of others that are asked before Margay's, rather than report them
+    #[arg(long)]
+    remove_foreign: bool,
+}
+
+impl Args {
+    /// The same, as they are written on a command line.
+    pub(super) fn arguments(&self) -> Vec<&'static str> {
+        let set = [(self.any_network, "--any-network"), (self.remove_foreign, "--remove-foreign")];
+        set.into_iter().filter(|(is, _)| *is).map(|(_, name)| name).collect()
+    }
+}
+
 /// The driver, which wakes the agent when HNS has something to say.
-pub(super) fn driver(waker: &Waker) -> Result<Box<dyn Driver>, Failure> {
+pub(super) fn driver(args: &Args, waker: &Waker) -> Result<Box<dyn Driver>, Failure> {
     let failed = |error: &dyn std::fmt::Display| {
         Failure::usage(format!(
             "the Host Networking Service (HNS) can't be reached: {error}; the agent needs a Windows Server node with containers, and an administrator's rights"
         ))
     };
     let service = Arc::new(Dll::load().map_err(|error| failed(&error))?);
-    let mut driver = HnsDriver::new(service, &Options::default()).map_err(|error| failed(&error))?;
+    let Args { any_network, remove_foreign } = *args;
+    let options = Options { any_network, remove_foreign, ..Options::default() };
+    let mut driver = HnsDriver::new(service, &options).map_err(|error| failed(&error))?;
     let version = driver.version();
     if version < OLDEST {
         return Err(Failure::usage(format!(
@@ -30,6 +52,7 @@ pub(super) fn driver(waker: &Waker) -> Result<Box<dyn Driver>, Failure> {
     }
     let waker = waker.clone();
     driver.set_waker(move || waker.driver());
+    driver.set_vfpctrl(Program::of_the_system());
     Ok(Box::new(driver))
 }
 
