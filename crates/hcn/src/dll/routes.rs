@@ -161,7 +161,7 @@ mod tests {
         assert!(routes.iter().any(IpRoute::is_on_link), "{routes:?}");
     }
 
-    /// On no interface at all: refused by Windows, and by Wine, which has no such function or one that does nothing but say so.
+    /// On no interface at all: refused by Windows, and by Wine 8, which has no such functions; that is said.
     #[test]
     fn what_can_not_be_is_an_error() {
         let route = IpRoute {
