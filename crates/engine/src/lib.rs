@@ -1,7 +1,7 @@
 //! The incremental engine: from updates of resources to a [`Plan`], and from each further update to what changed in it.
 //!
-//! It owns which labelled things a selector matches, who is in an IP set, which policies an endpoint has and in which order. It must never know
-//! where updates come from nor how a Plan is programmed: it has no I/O, no clock, no locks, no threads.
+//! It owns which labelled things a selector matches, who is in an IP set, which policies an endpoint has and in which order, and by which way a node's pods
+//! are reached. It must never know where updates come from nor how a Plan is programmed: it has no I/O, no clock, no locks, no threads.
 //!
 //! - **The Plan is a function of the inputs of now.** Any order across keys, any batching and any repetition of updates gives the same
 //!   [`Plan::dump`]. What comes and goes between two flushes is never seen; a state that is as it was gives no [`Changes`].

@@ -79,7 +79,7 @@ codes! {
     SHARING_VIOLATION 0x8007_0020 "something else uses it",
     RPC_CALL_FAILED 0x8007_06be "HNS died during the call",
     RPC_SERVER_UNAVAILABLE 0x8007_06ba "HNS does not run",
-    ACCESS_DENIED 0x8007_0005 "access is denied; administrators alone may ask HNS",
+    ACCESS_DENIED 0x8007_0005 "access is denied; administrators alone may ask",
     TIMEOUT 0x8007_05b4 "HNS did not answer in time",
     NOT_IMPLEMENTED 0x8000_4001 "this is not implemented",
     UNSPECIFIED 0x8000_4005 "something failed that has no code",
@@ -162,17 +162,18 @@ impl Failure {
     pub fn new(code: ErrorCode) -> Self {
         Self { code, record: String::new() }
     }
+
+    /// The code, what it means and what was said with it.
+    pub fn words(&self) -> String {
+        let meaning = self.code.canonical().meaning().map(|meaning| format!(": {meaning}"));
+        let said = ErrorRecord::read(&self.record).ok().and_then(|record| record.said());
+        let said = said.map(|said| format!(" (it says: {said})"));
+        format!("{}{}{}", self.code, meaning.unwrap_or_default(), said.unwrap_or_default())
+    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HNS answered {}", self.code)?;
-        if let Some(meaning) = self.code.canonical().meaning() {
-            write!(f, ": {meaning}")?;
-        }
-        match ErrorRecord::read(&self.record).ok().and_then(|record| record.said()) {
-            Some(said) => write!(f, " (it says: {said})"),
-            None => Ok(()),
-        }
+        write!(f, "HNS answered {}", self.words())
     }
 }

@@ -133,6 +133,8 @@ fn socket_address(address: IpAddr) -> SOCKADDR_INET {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use margay_net::Family;
+    use std::net::UdpSocket;
     use windows_sys::Win32::NetworkManagement::IpHelper as ip;
 
     /// Held at compile time: the signatures are Microsoft's.
@@ -154,14 +156,20 @@ mod tests {
         assert_eq!(unsafe { address(&raw const none) }, None);
     }
 
-    /// Of the system that the test runs on, be it Windows or Wine.
+    /// Of the system that the test runs on, be it Windows or Wine: its own address, where it has one to send from, is on a link.
     #[test]
-    fn the_system_has_routes_on_its_links() {
+    fn the_system_is_on_its_links() {
         let routes = SystemRoutes::load().unwrap().list().unwrap();
-        assert!(routes.iter().any(IpRoute::is_on_link), "{routes:?}");
+        assert!(routes.iter().all(|route| route.destination.family() == Family::of(route.next_hop)), "{routes:?}");
+        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+        if socket.connect("192.0.2.1:9").is_ok() {
+            let own = socket.local_addr().unwrap().ip();
+            let mut links = routes.iter().filter(|route| route.is_on_link());
+            assert!(links.any(|route| route.destination.contains(own)), "{own} in {routes:?}");
+        }
     }
 
-    /// On no interface at all: refused by Windows, and by Wine, which has no such function or one that does nothing but say so.
+    /// On no interface at all: refused by Windows, and by Wine 8, which has no such functions; that is said.
     #[test]
     fn what_can_not_be_is_an_error() {
         let route = IpRoute {

@@ -73,7 +73,7 @@ pub enum Problem {
     #[error(transparent)]
     Hns(#[from] margay_hcn::Error),
     /// The system answered so.
-    #[error("the system's table of routes: {0}")]
+    #[error("the system's table of routes answered {}", .0.words())]
     System(#[from] Failure),
 }
 

@@ -122,7 +122,7 @@ fn a_gateway_that_can_not_be_is_said() {
     resync(&mut driver, site.plan());
     let problems = failed(&outcome(&mut driver));
     assert!(problems.len() == 2 && problems[0].0.contains("198.51.100.2 is on no link"), "{problems:?}");
-    assert!(problems[1].0.contains("access is denied"), "{problems:?}");
+    assert!(problems[1].0.contains("table of routes answered 0x80070005: access is denied"), "{problems:?}");
     site.table.refuse(None);
     driver.resync(site.plan(), Some(&Object::Route("10.244.3.0/24".parse().unwrap())));
     assert_eq!(failed(&outcome(&mut driver)).len(), 1);
