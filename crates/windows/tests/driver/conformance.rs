@@ -8,7 +8,7 @@ use margay_generator::{Shape, decode, updates};
 use margay_hcn::{ErrorCode, Policy, RuleType, Version};
 use margay_policy::{Changes, Plan};
 use margay_vfp::{Config, Effect, Fault, Operation};
-use margay_windows::driver::{BATCH, HnsDriver, Options};
+use margay_windows::driver::{HnsDriver, Options};
 use proptest::prelude::*;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -96,7 +96,12 @@ impl Subject for Windows {
             let is_host = |policy: &&Policy| policy.acl().is_some_and(|acl| acl.rule.rule_type == RuleType::Host);
             let endpoint = hns.endpoint(*id).expect("an endpoint");
             // No more than a call may bring, or the stranger's call would be counted as misuse.
-            let acls: Vec<Policy> = endpoint.acls().filter(|policy| !is_host(policy)).take(BATCH).cloned().collect();
+            let acls: Vec<Policy> = endpoint
+                .acls()
+                .filter(|policy| !is_host(policy))
+                .take(margay_windows::driver::BATCH)
+                .cloned()
+                .collect();
             hns.replace_acls(*id, &acls).expect("a stranger's change");
         }
     }
