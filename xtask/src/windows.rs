@@ -37,6 +37,9 @@ pub fn run() -> Result<()> {
     let all = PROGRAMS.iter().flat_map(|package| ["--package", package]).chain(["--target", TARGET, "--quiet"]);
     let all: Vec<&str> = all.collect();
     step("windows: lints", cargo(&["clippy"]).args(&all).args(["--", "-D", "warnings"]))?;
+    // Tests of the others are built for this side too, and linted there.
+    let dlls = ["--package", "margay-computenetwork", "--tests", "--target", TARGET, "--quiet", "--", "-D", "warnings"];
+    step("windows: lints of the DLLs' tests", cargo(&["clippy"]).args(dlls))?;
     step("windows: build", cargo(&["build"]).args(&all))?;
     put_dlls()?;
     for (package, what) in TESTS {

@@ -125,7 +125,13 @@ impl Subject for Windows {
             let hns = self.node.hns();
             let is_host = |policy: &&Policy| policy.acl().is_some_and(|acl| acl.rule.rule_type == RuleType::Host);
             let endpoint = hns.endpoint(*id).expect("an endpoint");
-            let acls: Vec<Policy> = endpoint.acls().filter(|policy| !is_host(policy)).cloned().collect();
+            // No more than a call may bring, or the stranger's call would be counted as misuse.
+            let acls: Vec<Policy> = endpoint
+                .acls()
+                .filter(|policy| !is_host(policy))
+                .take(margay_windows::driver::BATCH)
+                .cloned()
+                .collect();
             hns.replace_acls(*id, &acls).expect("a stranger's change");
         }
     }
