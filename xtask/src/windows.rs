@@ -15,7 +15,7 @@ const LINKER: &str = "x86_64-w64-mingw32-gcc";
 const WINE: &str = "/usr/lib/wine/wine64";
 const SERVER: &str = "/usr/lib/wine/wineserver64";
 /// What is built for Windows.
-const PROGRAMS: [&str; 3] = ["margay-cli", "margay-agent", "margay-computenetwork"];
+const PROGRAMS: [&str; 4] = ["margay-cli", "margay-agent", "margay-computenetwork", "margay-vfp"];
 /// Whose tests are built for Windows too, and which of them.
 const TESTS: [(&str, &str); 4] = [
     ("margay-agent", "--all-targets"),
@@ -23,8 +23,12 @@ const TESTS: [(&str, &str); 4] = [
     ("margay-hcn", "--lib"),
     ("margay-computenetwork", "--tests"),
 ];
-/// The names by which the emulator's DLL is HNS.
-const DLLS: [&str; 2] = ["computenetwork.dll", "vmcompute.dll"];
+/// What the emulator is HNS and VFP by: what is built, and the name that it has on Windows.
+const EMULATED: [(&str, &str); 3] = [
+    ("margay_computenetwork.dll", "computenetwork.dll"),
+    ("margay_computenetwork.dll", "vmcompute.dll"),
+    ("vfpctrl.exe", "vfpctrl.exe"),
+];
 /// The variable that tells tests that what they need under Wine is there, and is of now.
 const READY: &str = "MARGAY_WINE";
 
@@ -41,7 +45,7 @@ pub fn run() -> Result<()> {
     let dlls = ["--package", "margay-computenetwork", "--tests", "--target", TARGET, "--quiet", "--", "-D", "warnings"];
     step("windows: lints of the DLLs' tests", cargo(&["clippy"]).args(dlls))?;
     step("windows: build", cargo(&["build"]).args(&all))?;
-    put_dlls()?;
+    put_emulated()?;
     for (package, what) in TESTS {
         let mut tests = cargo(&["test", "--target", TARGET, "--quiet", "--package", package, what]);
         step(&format!("windows: tests of {package}"), tests.env(READY, "1"))?;
@@ -134,15 +138,15 @@ fn make_prefix() -> Result<()> {
     Ok(())
 }
 
-/// Puts the DLLs through which programs reach the emulator where Windows has those of HNS. They change, and programs of another run may have them open:
-/// so each is put there whole, in the place of the one before.
-fn put_dlls() -> Result<()> {
-    let built = target().join(TARGET).join("debug/margay_computenetwork.dll");
+/// Puts the DLLs and the program through which the emulator is reached where Windows has those of HNS and VFP. They change, and programs of another run may
+/// have them open: so each is put there whole, in the place of the one before.
+fn put_emulated() -> Result<()> {
     let system32 = system32(&prefix());
-    for name in DLLS {
-        let (new, dll) = (system32.join(format!("{name}.new")), system32.join(name));
-        let put = fs::copy(&built, &new).and_then(|_| fs::rename(&new, &dll));
-        put.with_context(|| format!("cannot copy {} to {}", built.display(), dll.display()))?;
+    for (built, name) in EMULATED {
+        let built = target().join(TARGET).join("debug").join(built);
+        let (new, place) = (system32.join(format!("{name}.new")), system32.join(name));
+        let put = fs::copy(&built, &new).and_then(|_| fs::rename(&new, &place));
+        put.with_context(|| format!("cannot copy {} to {}", built.display(), place.display()))?;
     }
     Ok(())
 }

@@ -51,8 +51,15 @@ pub(crate) struct Node {
 impl Node {
     /// With HNS of a version, and the demo's pod on a network of a kind; `None` where there is no Wine.
     fn new(version: Version, kind: NetworkKind) -> Option<Self> {
+        Self::read_so(version, kind, "nat-acls=inert")
+    }
+
+    /// The same, by a reading of what is not established.
+    fn read_so(version: Version, kind: NetworkKind, knob: &str) -> Option<Self> {
         let wine = Wine::ready()?;
-        let emulator = Emulator::new(Config { clock: Clock::real(), ..Config::new(version) });
+        let mut config = Config { clock: Clock::real(), ..Config::new(version) };
+        config.knobs.set(knob).expect("a knob");
+        let emulator = Emulator::new(config);
         let network = emulator.add_network(kind, "pods", &["10.244.3.0/24".parse().expect("a prefix")]);
         let network = network.expect("a network");
         for text in [POD, NO_POD] {
@@ -94,10 +101,15 @@ impl Node {
 
     /// An agent that reads its folder ten times a second.
     pub(crate) fn start(&self) -> Agent {
+        self.start_with("")
+    }
+
+    /// The same, with more arguments.
+    fn start_with(&self, more: &str) -> Agent {
         // What it says of itself is of now.
         let _ = std::fs::remove_file(self.home.path().join("status.json"));
         let log = std::fs::File::options().append(true).create(true).open(self.home.path().join("agent.log"));
-        let mut command = self.agent("--poll 100ms --status-file status.json");
+        let mut command = self.agent(&format!("--poll 100ms --status-file status.json {more}"));
         Agent(command.stderr(log.expect("a file")).stdin(Stdio::null()).spawn().expect("Wine starts"))
     }
 
@@ -286,6 +298,18 @@ fn what_can_not_enforce_is_said_and_left_alone() {
 
         let once = ran(&mut node.agent("--once"));
         assert!(once.code != 0 && (once.out.contains(said) || once.err.contains(said)), "{once:?}");
+    }
+}
+
+/// On a NAT network, the agent believes what vfpctrl shows, where it is told to try.
+#[test]
+fn what_vfpctrl_shows_is_believed() {
+    for (knob, said) in [("nat-acls=inert", "HNS took the ACLs, but VFP has not"), ("nat-acls=enforced", "")] {
+        let Some(node) = Node::read_so(Version::new(15, 4), NetworkKind::Nat, knob) else { return };
+        let agent = node.start_with("--any-network");
+        node.until(said, || if said.is_empty() { node.is_ready() } else { node.failing().contains(said) });
+        assert_eq!(node.acls(POD), node.rendered());
+        agent.kill();
     }
 }
 

@@ -16,10 +16,10 @@ pub(super) const MAY_COME_LATER: bool = false;
 
 /// What is particular to Linux: nothing yet.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct PlatformArgs {}
 
 /// The driver, which wakes the agent when the ruleset changes.
-pub(super) fn driver(_: &Args, waker: &Waker) -> Result<Box<dyn Driver>, Failure> {
+pub(super) fn driver(_: &PlatformArgs, waker: &Waker) -> Result<Box<dyn Driver>, Failure> {
     let driver = LinuxDriver::new(Options::default())
         .map_err(|error| Failure::usage(format!("nf_tables can't be reached: {error}; the agent needs root")))?;
     let listening =

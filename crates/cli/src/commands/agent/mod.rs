@@ -67,7 +67,7 @@ pub(crate) struct Args {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    platform: platform::Args,
+    platform: platform::PlatformArgs,
     /// Be a service of Windows
     #[cfg(windows)]
     #[arg(long, value_enum, conflicts_with = "once", value_name = "WHAT")]

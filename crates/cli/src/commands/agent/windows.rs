@@ -15,7 +15,7 @@ const OLDEST: Version = Version::KNOWN[0];
 
 /// What is particular to Windows.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub(super) struct Args {
+pub(super) struct PlatformArgs {
     /// Program endpoints on networks of any type, NAT too, where Windows may take ACLs and enforce none: policy then counts as in force only
     /// where vfpctrl shows it
     #[arg(long)]
@@ -25,7 +25,7 @@ pub(super) struct Args {
     remove_foreign: bool,
 }
 
-impl Args {
+impl PlatformArgs {
     /// The same, as they are written on a command line.
     pub(super) fn arguments(&self) -> Vec<&'static str> {
         let set = [(self.any_network, "--any-network"), (self.remove_foreign, "--remove-foreign")];
@@ -34,14 +34,14 @@ impl Args {
 }
 
 /// The driver, which wakes the agent when HNS has something to say.
-pub(super) fn driver(args: &Args, waker: &Waker) -> Result<Box<dyn Driver>, Failure> {
+pub(super) fn driver(args: &PlatformArgs, waker: &Waker) -> Result<Box<dyn Driver>, Failure> {
     let failed = |error: &dyn std::fmt::Display| {
         Failure::usage(format!(
             "the Host Networking Service (HNS) can't be reached: {error}; the agent needs a Windows Server node with containers, and an administrator's rights"
         ))
     };
     let service = Arc::new(Dll::load().map_err(|error| failed(&error))?);
-    let Args { any_network, remove_foreign } = *args;
+    let PlatformArgs { any_network, remove_foreign } = *args;
     let options = Options { any_network, remove_foreign, ..Options::default() };
     let mut driver = HnsDriver::new(service, &options).map_err(|error| failed(&error))?;
     let version = driver.version();
