@@ -280,3 +280,34 @@ unsafe fn create(
         },
     )
 }
+
+/// Held at compile time: in a list, both have one type.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use windows_sys::Win32::System::HostComputeNetwork as microsoft;
+
+    macro_rules! same {
+        ($($type:ty: $($name:ident)*;)*) => {$($(const _: [$type; 2] = [$name, microsoft::$name];)*)*};
+    }
+
+    same! {
+        unsafe extern "system" fn(PCWSTR, *mut PWSTR, *mut PWSTR) -> HRESULT:
+            HcnEnumerateNetworks HcnEnumerateEndpoints HcnEnumerateNamespaces HcnEnumerateLoadBalancers;
+        unsafe extern "system" fn(*const GUID, *mut *mut c_void, *mut PWSTR) -> HRESULT:
+            HcnOpenNetwork HcnOpenEndpoint HcnOpenNamespace HcnOpenLoadBalancer;
+        unsafe extern "system" fn(*const GUID, PCWSTR, *mut *mut c_void, *mut PWSTR) -> HRESULT:
+            HcnCreateNetwork HcnCreateNamespace HcnCreateLoadBalancer;
+        unsafe extern "system" fn(*const c_void, *const GUID, PCWSTR, *mut *mut c_void, *mut PWSTR) -> HRESULT:
+            HcnCreateEndpoint;
+        unsafe extern "system" fn(*const c_void, PCWSTR, *mut PWSTR, *mut PWSTR) -> HRESULT:
+            HcnQueryNetworkProperties HcnQueryEndpointProperties HcnQueryNamespaceProperties HcnQueryLoadBalancerProperties;
+        unsafe extern "system" fn(*const c_void, PCWSTR, *mut PWSTR) -> HRESULT:
+            HcnModifyNetwork HcnModifyEndpoint HcnModifyNamespace HcnModifyLoadBalancer;
+        unsafe extern "system" fn(*const GUID, *mut PWSTR) -> HRESULT:
+            HcnDeleteNetwork HcnDeleteEndpoint HcnDeleteNamespace HcnDeleteLoadBalancer;
+        unsafe extern "system" fn(*const c_void) -> HRESULT:
+            HcnCloseNetwork HcnCloseEndpoint HcnCloseNamespace HcnCloseLoadBalancer HcnUnregisterServiceCallback;
+        unsafe extern "system" fn(HCN_NOTIFICATION_CALLBACK, *const c_void, *mut *mut c_void) -> HRESULT: HcnRegisterServiceCallback;
+    }
+}
