@@ -1,6 +1,6 @@
-//! `margay lab up`, `probe` and `down`: a lab that stays.
+//! `margay lab up`, `apply`, `probe` and `down`: a lab that stays.
 
-use super::{Wiring, caveat, measure, privilege};
+use super::{Wiring, caveat, hold, measure, privilege};
 use crate::flows::Question;
 use crate::input::Input;
 use crate::streams::{Exit, Failure, Streams, Tone};
@@ -9,7 +9,9 @@ use crate::words::counted;
 use crate::{Party, World};
 use margay_api::Protocol;
 use margay_lab::cluster::{Cluster, Measured, Options};
-use margay_lab::fabric::{Fabric, Privilege};
+use margay_lab::fabric::Privilege;
+use margay_lab::standing::{HNS_PORT, Lab, Request, Resources, Response, Sample};
+use margay_policy::{Flow, verdict};
 use std::borrow::Cow;
 
 /// The name of a lab where none is given.
@@ -17,13 +19,17 @@ const NAME: &str = "margay";
 
 /// Make a lab that stays: the cluster as named network namespaces, with its policies in force
 ///
-/// Needs root. Enter a pod with `ip netns exec`; `margay lab down` removes all of it.
+/// Needs root. A process in the background holds it. A node labelled kubernetes.io/os: windows is on an emulated HNS, whose VFP that process asks about
+/// every frame of the node's pods: where the process ends, these pods are cut off.
+///
+/// Enter a pod with `ip netns exec`, change its policies with `margay lab apply`; `margay lab down` removes all of it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   sudo margay lab up -f cluster/
   sudo ip netns exec margay-pod-shop_web ping -c1 10.0.0.7
-  sudo ip netns exec margay-node-worker-1 nft list ruleset")]
+  sudo ip netns exec margay-node-worker-1 nft list ruleset
+  sudo ip netns exec margay-node-windows-1 env MARGAY_VFP=127.0.0.1:4711 vfpctrl /list-vmswitch-port")]
 pub(super) struct UpArgs {
     #[command(flatten)]
     input: Input,
@@ -35,9 +41,25 @@ pub(super) struct UpArgs {
     wiring: Wiring,
 }
 
+/// Make a lab that stands what these resources say
+///
+/// Policies, pods and nodes that changed do, and those that are missing go; the rest is left alone. Where that fails, the lab is as it was.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  sudo margay lab apply -f cluster/")]
+pub(super) struct ApplyArgs {
+    #[command(flatten)]
+    input: Input,
+    /// What the names of the namespaces begin with
+    #[arg(long, default_value = NAME)]
+    name: String,
+}
+
 /// Send one packet in a lab that stands, and compare with the prediction
 ///
-/// Give the resources and the wiring that the lab was made with. Exit code 1 where the measurement is not as predicted.
+/// Give the resources that the lab was made with, or that were applied to it last. Its nodes forget the connections that they know.
+/// Exit code 1 where the measurement is not as predicted, unless HNS can't express a rule that would allow it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -56,7 +78,7 @@ pub(super) struct ProbeArgs {
     /// What the names of the namespaces begin with
     #[arg(long, default_value = NAME)]
     name: String,
-    /// How pods are joined to their nodes
+    /// How pods are joined to their nodes, as the lab was made
     #[arg(long, value_enum, default_value_t)]
     wiring: Wiring,
 }
@@ -73,7 +95,7 @@ fn protocol(text: &str) -> Result<Protocol, String> {
     Protocol::parse(text).map_err(|error| error.to_string())
 }
 
-fn options(wiring: Wiring, name: &str) -> Options {
+pub(super) fn options(wiring: Wiring, name: &str) -> Options {
     Options { wiring: wiring.into(), drop_invalid: true, name: Some(name.to_owned()), ..Options::default() }
 }
 
@@ -87,9 +109,10 @@ pub(super) fn up(args: &UpArgs, streams: &mut Streams<'_>) -> Result<Exit, Failu
             "a lab that stays needs root, since its namespaces are named under /run/netns; `margay lab run` and `margay demo` do without",
         ));
     }
-    let world = args.input.world(streams)?;
-    let options = options(args.wiring, &args.name);
-    let cluster = Cluster::up(&world.updates(), options).map_err(failed)?;
+    let lab = Lab::named(&args.name).map_err(failed)?;
+    let (world, text) = args.input.world_and_text(streams)?;
+    hold::start(&lab, args.wiring, Resources { files: args.input.absolute()?, text })?;
+    let cluster = Cluster::attach(&world.updates(), options(args.wiring, &args.name)).map_err(failed)?;
     caveat(&cluster, streams)?;
     let topology = cluster.fabric().topology();
     let name = |label: &str| Cell::from(format!("{}-{label}", args.name));
@@ -109,11 +132,68 @@ pub(super) fn up(args: &UpArgs, streams: &mut Streams<'_>) -> Result<Exit, Failu
     });
     let rows: Vec<_> = nodes.chain(pods).collect();
     table::print(&["", "name", "addresses", "network namespace"], &rows, streams.paint(), streams.stdout)?;
+    for node in topology.nodes.iter().filter(|node| node.switched) {
+        writeln!(
+            streams.stdout,
+            "{} is a Windows node: its emulated HNS is at 127.0.0.1:{HNS_PORT} of {}-node-{}",
+            node.name, args.name, node.name
+        )?;
+    }
     streams.hint(&format!(
-        "Next: `ip netns exec {}-pod-… sh` enters a pod; `margay lab down` removes the lab.",
+        "Next: `ip netns exec {}-pod-… sh` enters a pod; `margay lab apply` changes policies; `margay lab down` removes the lab.",
         args.name
     ))?;
     Ok(Exit::Fine)
+}
+
+pub(super) fn apply(args: &ApplyArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
+    let lab = Lab::named(&args.name).map_err(failed)?;
+    let (world, text) = args.input.world_and_text(streams)?;
+    if lab.holder().map_err(failed)?.is_none() {
+        return Err(Failure::usage(match lab.is_standing().map_err(failed)? {
+            true => {
+                format!(
+                    "{} `margay lab down --name {1}` and `margay lab up` make it anew",
+                    ended(&lab, &world),
+                    lab.name()
+                )
+            }
+            false => format!("no lab {} is standing: `margay lab up` makes one", lab.name()),
+        }));
+    }
+    lab.ask(&Request::Apply(Resources { files: args.input.absolute()?, text })).map_err(failed)?;
+    writeln!(streams.stdout, "Applied {} to lab {}.", counted(world.objects().count(), "resource"), lab.name())?;
+    Ok(Exit::Fine)
+}
+
+/// That nobody holds a lab that stands, and what that means.
+fn ended(lab: &Lab, world: &World) -> String {
+    let windows = world.plan().nodes.values().any(|node| node.windows);
+    let cut_off = if windows { ": pods of its Windows nodes are cut off" } else { "" };
+    format!("the process that holds lab {} has ended{cut_off}.", lab.name())
+}
+
+/// What becomes of flows in the lab: its process sends them, or, where that has ended, this one. Pods of Windows nodes are cut off then.
+fn sample(
+    lab: &Lab,
+    world: &World,
+    wiring: Wiring,
+    flows: &[Flow],
+    streams: &mut Streams<'_>,
+) -> Result<Vec<Sample>, Failure> {
+    if lab.holder().map_err(failed)?.is_some() {
+        let request = Request::Measure(flows.iter().map(Into::into).collect());
+        return match lab.ask(&request).map_err(failed)? {
+            Response::Measured(samples) if samples.len() == flows.len() => Ok(samples),
+            _ => {
+                Err(Failure::usage("the process that holds the lab answered something else: is it of another version?"))
+            }
+        };
+    }
+    let mut cluster = Cluster::attach(&world.updates(), options(wiring, lab.name())).map_err(failed)?;
+    writeln!(streams.stderr, "note: {}", ended(lab, world))?;
+    let measured = measure(&mut cluster, flows)?;
+    Ok(measured.into_iter().map(|measured| Sample { measured, unsupported: false }).collect())
 }
 
 pub(super) fn probe(args: &ProbeArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
@@ -133,28 +213,29 @@ pub(super) fn probe(args: &ProbeArgs, streams: &mut Streams<'_>) -> Result<Exit,
     let find = |world: &World, text: &str| Party::find(world, text, None).map_err(Failure::Usage);
     let asked = question.resolve(&world, &find(&world, &args.from)?, &find(&world, to)?).map_err(Failure::Usage)?;
     let flows = asked.backends.unwrap_or_else(|| vec![asked.flow]);
-    let options = options(args.wiring, &args.name);
-    let mut cluster = Cluster::attach(&world.updates(), options).map_err(failed)?;
+    let lab = Lab::named(&args.name).map_err(failed)?;
+    let samples = sample(&lab, &world, args.wiring, &flows, streams)?;
     let mut exit = Exit::Fine;
     let paint = streams.paint();
-    for (flow, measured) in flows.iter().zip(measure(&mut cluster, &flows)?) {
+    for (flow, Sample { measured, unsupported }) in flows.iter().zip(samples) {
         let word = |allowed: bool| {
             if allowed { paint.apply(Tone::Good, "allow") } else { paint.apply(Tone::Bad, "deny") }
         };
+        let unsupported = if unsupported { ", as HNS can't express the rule that allows it" } else { "" };
         let (predicted, what) = (
-            cluster.predict(flow),
+            verdict(world.plan(), flow).allow,
             match measured {
                 Measured::Not(why) => format!("not measured: {why}"),
                 Measured::Sent { arrived: true, replied: Some(false) } => "arrived, but no answer came back".to_owned(),
                 Measured::Sent { arrived, .. } => format!("measured {}", word(arrived)),
             },
         );
-        if measured.allowed().is_some_and(|allowed| allowed != predicted) {
+        if measured.allowed().is_some_and(|allowed| allowed != predicted) && unsupported.is_empty() {
             exit = Exit::Findings;
         }
         writeln!(
             streams.stdout,
-            "{} -> {} {}: predicted {}, {what}",
+            "{} -> {} {}: predicted {}, {what}{unsupported}",
             flow.src,
             flow.dst,
             flow.protocol,
@@ -177,7 +258,7 @@ fn split_port(text: &str, protocol: Protocol) -> Result<(&str, Option<u16>), Fai
 }
 
 pub(super) fn down(args: &DownArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
-    let removed = Fabric::remove_named(&args.name).map_err(failed)?;
+    let removed = Lab::named(&args.name).and_then(|lab| lab.remove()).map_err(failed)?;
     let text = match removed.len() {
         0 => format!("Nothing to remove: no lab {} is standing.", args.name),
         count => format!("Removed {}.", counted(count, "network namespace")),
