@@ -150,7 +150,8 @@ fn a_windows_node_is_on_the_emulator() {
     let lab = Standing::new("emulated");
     let run = lab.lab("up", &files, "");
     assert_eq!((run.code, run.err.as_str()), (0, ""), "{run}");
-    let expected = format!("its emulated HNS is at 127.0.0.1:4711 of {}-node-windows-1", lab.0);
+    assert!(run.out.ends_with(&format!("process {} holds the lab\n", lab.process())), "{run}");
+    let expected = format!("its emulated HNS 15.4 is at 127.0.0.1:4711 of {}-node-windows-1", lab.0);
     assert!(run.out.contains(&expected), "{run}");
     let second = lab.lab("up", &files, "");
     assert!(second.code == 2 && second.err.contains("is standing already"), "{second}");
@@ -275,8 +276,10 @@ fn where_the_process_ends_windows_pods_are_cut_off_and_that_is_said() {
     assert!(run.code == 2 && run.err.contains(&said), "{run}");
     let run = lab.lab("down", &[], "");
     assert_eq!((run.code, run.out.as_str(), lab.left()), (0, "Removed 11 network namespaces.\n", (vec![], false)));
-    let run = lab.lab("apply", &files, "");
-    assert!(run.code == 2 && run.err.contains("is standing"), "{run}");
+    for (verb, arguments) in [("apply", &[][..]), ("probe", &["shop/frontend", "shop/orders:8080"])] {
+        let run = lab.lab(verb, &[&files, arguments].concat(), "");
+        assert!(run.code == 2 && run.err.contains("is standing: `margay lab up` makes one"), "{run}");
+    }
 }
 
 #[test]
@@ -325,7 +328,7 @@ fn a_lab_that_nobody_waits_for_is_taken_down() {
     }
     let lab = Standing::new("orphan");
     let mut command = Command::new(env!("CARGO_BIN_EXE_margay"));
-    command.args(["lab", "hold", "--wiring", "routed", "--name", &lab.0]);
+    command.args(["lab", "hold", "--wiring", "routed", "--hns-version", "15.4", "--name", &lab.0]);
     let mut process =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
     // As when `lab up` is ended before the lab stands.
@@ -352,4 +355,32 @@ fn down_ends_no_process_but_its_own() {
     let lives = other.try_wait().expect("it is ours").is_none();
     other.kill().and_then(|()| other.wait()).expect("it is ours");
     assert!(run.code == 0 && lives, "{run}");
+}
+
+/// HNS matches no ports of SCTP.
+#[test]
+fn what_hns_cannot_express_is_closed_and_said() {
+    if !may_run() {
+        return;
+    }
+    let sctp = "
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: sctp, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: orders}}
+  ingress: [{ports: [{port: 9, protocol: SCTP}, {port: 9}]}]
+";
+    let cluster = format!("{}/cluster.yaml", demo());
+    let policy = file(sctp);
+    let files = ["-f", &cluster, "-f", &policy.path().display().to_string()];
+    let lab = Standing::up("closed", &[&files[..], &["--hns-version", "9.5"]].concat());
+    for (protocol, expected) in [
+        ("tcp", "allow, measured allow"),
+        ("sctp", "allow, measured deny, as HNS can't express the rule that allows it"),
+        ("udp", "deny, measured deny"),
+    ] {
+        let words = lab.probe(&files, "monitoring/prometheus", "shop/orders:9", protocol);
+        assert_eq!(words, (0, expected.to_owned()), "{protocol}");
+    }
 }

@@ -2,9 +2,13 @@
 
 use super::standing::options;
 use super::{Wiring, privilege};
+use crate::commands::render::version;
 use crate::input::Input;
 use crate::streams::{Exit, Failure, Streams, Terminal};
 use margay_api::Update;
+use margay_hcn::Version;
+use margay_lab::cluster::Options;
+use margay_lab::fabric::Privilege;
 use margay_lab::standing::{Error, Host, Lab, Request, Resources, Response, detach, read, write};
 use std::io::{self, BufReader};
 use std::process::{Command, Stdio};
@@ -20,10 +24,13 @@ pub(super) struct Args {
     /// How pods are joined to their nodes
     #[arg(long, value_enum)]
     wiring: Wiring,
+    /// The HNS of Windows nodes
+    #[arg(long, value_parser = version)]
+    hns_version: Version,
 }
 
 /// Starts the process and waits until the lab stands. Where it fails, nothing is left.
-pub(super) fn start(lab: &Lab, wiring: Wiring, resources: Resources) -> Result<(), Failure> {
+pub(super) fn start(lab: &Lab, wiring: Wiring, hns: Version, resources: Resources) -> Result<(), Failure> {
     let failed = |error: Error| Failure::usage(error.to_string());
     if lab.is_standing().map_err(failed)? {
         return Err(failed(Error::Standing(lab.name().into())));
@@ -32,7 +39,7 @@ pub(super) fn start(lab: &Lab, wiring: Wiring, resources: Resources) -> Result<(
         let wiring =
             clap::ValueEnum::to_possible_value(&wiring).map_or_else(String::new, |value| value.get_name().into());
         let mut process = Command::new(std::env::current_exe()?)
-            .args(["lab", "hold", "--name", lab.name(), "--wiring", &wiring])
+            .args(["lab", "hold", "--name", lab.name(), "--wiring", &wiring, "--hns-version", &hns.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -82,12 +89,13 @@ pub(super) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Exit, Failur
 fn up(args: &Args, request: Request) -> Result<Host, String> {
     let Request::Apply(resources) = request else { return Err("a lab is made of resources".into()) };
     let privilege = privilege().map_err(|failure| failure.to_string())?;
-    if privilege != margay_lab::fabric::Privilege::Root {
+    if privilege != Privilege::Root {
         return Err("a lab that stays needs root".into());
     }
     let held = Lab::named(&args.name).and_then(|lab| lab.take()).map_err(|error| error.to_string())?;
     let updates = load(&resources)?;
-    Host::up(held, &updates, options(args.wiring, &args.name)).map_err(|error| error.to_string())
+    let options = Options { hns_version: Some(args.hns_version), ..options(args.wiring, &args.name) };
+    Host::up(held, &updates, options).map_err(|error| error.to_string())
 }
 
 /// Reads resources. Whoever sent them has read them too, and told what is wrong with them.

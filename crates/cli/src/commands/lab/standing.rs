@@ -1,6 +1,7 @@
 //! `margay lab up`, `apply`, `probe` and `down`: a lab that stays.
 
 use super::{Wiring, caveat, hold, measure, privilege};
+use crate::commands::render::version;
 use crate::flows::Question;
 use crate::input::Input;
 use crate::streams::{Exit, Failure, Streams, Tone};
@@ -8,7 +9,8 @@ use crate::table::{self, Cell};
 use crate::words::counted;
 use crate::{Party, World};
 use margay_api::Protocol;
-use margay_lab::cluster::{Cluster, Measured, Options};
+use margay_hcn::Version;
+use margay_lab::cluster::{Cluster, HNS_VERSION, Measured, Options};
 use margay_lab::fabric::Privilege;
 use margay_lab::standing::{HNS_PORT, Lab, Request, Resources, Response, Sample};
 use margay_policy::{Flow, verdict};
@@ -39,6 +41,9 @@ pub(super) struct UpArgs {
     /// How pods are joined to their nodes
     #[arg(long, value_enum, default_value_t)]
     wiring: Wiring,
+    /// The HNS of Windows nodes, which are emulated: 7.0 (Windows Server 1709), 9.5 (2019), 13.3 (2022), 15.4 (2025)
+    #[arg(long, value_name = "VERSION", default_value_t = HNS_VERSION, value_parser = version)]
+    hns_version: Version,
 }
 
 /// Make a lab that stands what these resources say
@@ -111,7 +116,7 @@ pub(super) fn up(args: &UpArgs, streams: &mut Streams<'_>) -> Result<Exit, Failu
     }
     let lab = Lab::named(&args.name).map_err(failed)?;
     let (world, text) = args.input.world_and_text(streams)?;
-    hold::start(&lab, args.wiring, Resources { files: args.input.absolute()?, text })?;
+    hold::start(&lab, args.wiring, args.hns_version, Resources { files: args.input.absolute()?, text })?;
     let cluster = Cluster::attach(&world.updates(), options(args.wiring, &args.name)).map_err(failed)?;
     caveat(&cluster, streams)?;
     let topology = cluster.fabric().topology();
@@ -135,9 +140,12 @@ pub(super) fn up(args: &UpArgs, streams: &mut Streams<'_>) -> Result<Exit, Failu
     for node in topology.nodes.iter().filter(|node| node.switched) {
         writeln!(
             streams.stdout,
-            "{} is a Windows node: its emulated HNS is at 127.0.0.1:{HNS_PORT} of {}-node-{}",
-            node.name, args.name, node.name
+            "{} is a Windows node: its emulated HNS {} is at 127.0.0.1:{HNS_PORT} of {}-node-{}",
+            node.name, args.hns_version, args.name, node.name
         )?;
+    }
+    if let Some(process) = lab.holder().map_err(failed)? {
+        writeln!(streams.stdout, "process {process} holds the lab")?;
     }
     streams.hint(&format!(
         "Next: `ip netns exec {}-pod-… sh` enters a pod; `margay lab apply` changes policies; `margay lab down` removes the lab.",
@@ -149,21 +157,22 @@ pub(super) fn up(args: &UpArgs, streams: &mut Streams<'_>) -> Result<Exit, Failu
 pub(super) fn apply(args: &ApplyArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
     let lab = Lab::named(&args.name).map_err(failed)?;
     let (world, text) = args.input.world_and_text(streams)?;
-    if lab.holder().map_err(failed)?.is_none() {
-        return Err(Failure::usage(match lab.is_standing().map_err(failed)? {
-            true => {
-                format!(
-                    "{} `margay lab down --name {1}` and `margay lab up` make it anew",
-                    ended(&lab, &world),
-                    lab.name()
-                )
-            }
-            false => format!("no lab {} is standing: `margay lab up` makes one", lab.name()),
-        }));
+    if !is_held(&lab)? {
+        let ended = ended(&lab, &world);
+        let again = format!("`margay lab down --name {}` and `margay lab up` make it anew", lab.name());
+        return Err(Failure::usage(format!("{ended} {again}")));
     }
     lab.ask(&Request::Apply(Resources { files: args.input.absolute()?, text })).map_err(failed)?;
     writeln!(streams.stdout, "Applied {} to lab {}.", counted(world.objects().count(), "resource"), lab.name())?;
     Ok(Exit::Fine)
+}
+
+/// Whether a process holds a lab that stands.
+fn is_held(lab: &Lab) -> Result<bool, Failure> {
+    if !lab.is_standing().map_err(failed)? {
+        return Err(Failure::usage(format!("no lab {} is standing: `margay lab up` makes one", lab.name())));
+    }
+    Ok(lab.holder().map_err(failed)?.is_some())
 }
 
 /// That nobody holds a lab that stands, and what that means.
@@ -181,7 +190,7 @@ fn sample(
     flows: &[Flow],
     streams: &mut Streams<'_>,
 ) -> Result<Vec<Sample>, Failure> {
-    if lab.holder().map_err(failed)?.is_some() {
+    if is_held(lab)? {
         let request = Request::Measure(flows.iter().map(Into::into).collect());
         return match lab.ask(&request).map_err(failed)? {
             Response::Measured(samples) if samples.len() == flows.len() => Ok(samples),
