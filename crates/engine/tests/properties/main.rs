@@ -63,6 +63,16 @@ fn is_of(plan: &Plan, member: &Member) -> bool {
     plan.endpoints.iter().any(|(_, endpoint)| endpoint.addresses.contains(&address))
 }
 
+/// Whether endpoints of several nodes have a member's address.
+fn is_of_several(plan: &Plan, member: &Member) -> bool {
+    let address = match member {
+        Member::Address(address) | Member::AddressPort(address, ..) => *address,
+        Member::Prefix(_) => return false,
+    };
+    let having = plan.endpoints.iter().filter(|(_, endpoint)| endpoint.addresses.contains(&address));
+    having.map(|(_, endpoint)| &endpoint.node).collect::<BTreeSet<_>>().len() > 1
+}
+
 /// A case as text, for a failure's message.
 fn told(error: impl std::fmt::Display, cluster: &Cluster) -> TestCaseError {
     TestCaseError::fail(format!("{error}\n{cluster}"))
@@ -162,6 +172,10 @@ proptest! {
                 set.1.extend(members.filter(|member| is_of(&part, member)));
             }
             joined.join(part.dump());
+        }
+        // Of an address that endpoints of several nodes have, a set does not tell whose it is in it.
+        for (_, (_, members)) in joined.sets.iter_mut().chain(&mut expected.sets).filter(|(key, _)| key.own) {
+            members.retain(|member| !is_of_several(&whole, member));
         }
         same("of all nodes", &joined, &expected)?;
     }
