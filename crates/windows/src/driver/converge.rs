@@ -64,19 +64,29 @@ pub(super) fn converge(
     let mut endpoint = hns.endpoint(id)?;
     let mut found = Found::of(&endpoint, version);
     let target = target(desired, &found, version);
+    let left = |found: &Found| {
+        let (missing, more) = found.differs(&target);
+        missing + more + if remove_foreign { found.intruders().count() } else { 0 }
+    };
     loop {
         let removes = remove_foreign && found.intruders().next().is_some();
-        let call = writes(&found.ours, &target, found.beside, whole || removes).into_iter().next();
-        let Some(call) = call.or_else(|| removes.then(|| Write::Replace(target.clone()))) else { break };
-        write(hns, id, &found, call, removes)?;
-        count += 1;
+        let at_once = removes || !found.garbled.is_empty();
+        let call = writes(&found.ours, &target, found.beside, whole || at_once).into_iter().next();
+        let Some(call) = call.or_else(|| at_once.then(|| Write::Replace(target.clone()))) else { break };
+        let is_remove = matches!(call, Write::Remove(_));
+        match write(hns, id, &found, call, removes) {
+            Ok(()) => count += 1,
+            // One that matches nothing may be refused, or not: what a Remove matches by is \[UNK\].
+            Err(error) if is_remove && error.code().is_some() && !error.is_disconnected() => {}
+            Err(error) => return Err(error.into()),
+        }
         endpoint = hns.endpoint(id)?;
         let before = std::mem::replace(&mut found, Found::of(&endpoint, version));
-        if found == before {
-            // A Remove that matched nothing, most likely: what it matches by is \[UNK\]. The whole list says it without.
+        // What brings nothing nearer is done once, by the whole list, which needs no Remove; not again, or it might go on for ever.
+        if left(&found) >= left(&before) {
             if whole {
-                let shown = target.iter().filter(|acl| found.ours.contains(acl)).count();
-                return Err(Error::NotShown { id, shown, wanted: target.len() });
+                let (missing, _) = found.differs(&target);
+                return Err(Error::NotShown { id, shown: target.len() - missing, wanted: target.len() });
             }
             whole = true;
         }
@@ -103,11 +113,10 @@ pub(super) fn close(hns: &Hns, id: Guid, version: Version) -> Result<bool, Error
 pub(super) fn differs(hns: &Hns, id: Guid, desired: &[AclRule], version: Version) -> Result<Option<String>, Error> {
     let found = Found::of(&hns.endpoint(id)?, version);
     let target = target(desired, &found, version);
-    if found.ours == target {
+    let (missing, more) = found.differs(&target);
+    if (missing, more) == (0, 0) {
         return Ok(None);
     }
-    let missing = target.iter().filter(|acl| !found.ours.contains(acl)).count();
-    let more = found.ours.iter().filter(|acl| !target.contains(acl)).count();
     Ok(Some(format!(
         "HNS endpoint {id}: {missing} of {} ACLs are missing, {more} are there that should not be",
         target.len()

@@ -7,6 +7,7 @@ mod canary;
 mod conformance;
 mod endpoints;
 mod gateways;
+mod hostile;
 mod life;
 mod reference;
 mod site;
