@@ -106,21 +106,32 @@ pub(super) fn close(hns: &Hns, id: Guid, version: Version) -> Result<bool, Error
     Ok(is_bare)
 }
 
-/// How an endpoint's ACLs differ from these, in words.
+/// What is to be seen on an endpoint that should have these ACLs.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// They are in force.
+    Right,
+    /// How its ACLs differ, in words.
+    Differs(String),
+    /// They are there, and so is one of others that is asked before them: which, in words.
+    Intruder(String),
+}
+
+/// Looks at an endpoint.
 ///
 /// # Errors
 /// Where it can't be read.
-pub(super) fn differs(hns: &Hns, id: Guid, desired: &[AclRule], version: Version) -> Result<Option<String>, Error> {
+pub(super) fn look(hns: &Hns, id: Guid, desired: &[AclRule], version: Version) -> Result<Seen, Error> {
     let found = Found::of(&hns.endpoint(id)?, version);
     let target = target(desired, &found, version);
     let (missing, more) = found.differs(&target);
-    if (missing, more) == (0, 0) {
-        return Ok(None);
+    if (missing, more) != (0, 0) {
+        let of = target.len();
+        return Ok(Seen::Differs(format!(
+            "HNS endpoint {id}: {missing} of {of} ACLs are missing, {more} are there that should not be"
+        )));
     }
-    Ok(Some(format!(
-        "HNS endpoint {id}: {missing} of {} ACLs are missing, {more} are there that should not be",
-        target.len()
-    )))
+    Ok(found.intruders().next().map_or(Seen::Right, |intruder| Seen::Intruder(describe(intruder))))
 }
 
 /// The list that should be there, as HNS would show it.

@@ -45,6 +45,8 @@ pub(super) struct Touched {
     pub(super) desired: Desired,
     /// Whether its rules or addresses are others than before.
     pub(super) changed: bool,
+    /// Whether it is new, or its addresses are others than before.
+    pub(super) moved: bool,
     /// Whether members of sets alone made the difference.
     pub(super) members: bool,
     /// What can't be expressed, where that is not what it was.
@@ -152,13 +154,14 @@ impl Endpoints {
         let desired = Desired { addresses: endpoint.addresses.clone(), rules, revision: plan.revision };
         let unsupported = lowered.unsupported;
         let before = self.all.get(&endpoint.key);
-        let changed =
-            before.is_none_or(|pod| pod.desired.rules != desired.rules || pod.desired.addresses != desired.addresses);
+        let moved = before.is_none_or(|pod| pod.desired.addresses != desired.addresses);
+        let changed = moved || before.is_some_and(|pod| pod.desired.rules != desired.rules);
         let said = before.is_some_and(|pod| pod.unsupported == unsupported);
         let touched = Touched {
             key: endpoint.key.clone(),
             desired: desired.clone(),
             changed,
+            moved,
             members,
             unsupported: if said { Vec::new() } else { unsupported.clone() },
         };

@@ -139,3 +139,22 @@ fn an_acl_that_is_there_twice_is_no_drift_for_ever() {
     }
     panic!("it drifts for ever");
 }
+
+#[test]
+fn an_acl_of_others_that_comes_later_is_said() {
+    let (node, source) = one_pod("");
+    let mut driver = driver(&node, None, None);
+    resync(&mut driver, source.plan());
+    applied(&mut driver);
+    let id = node.endpoint_of("10.0.0.1");
+    let mut acl = node.hns().endpoint(id).unwrap().acls().last().unwrap().acl().unwrap().clone();
+    acl.rule.id = "stranger".into();
+    acl.rule.action = margay_hcn::Action::Allow;
+    acl.priority = 200;
+    add(&node.hns(), id, &[acl.into()]);
+    driver.observe(source.plan());
+    let said = outcome(&mut driver);
+    assert!(!said.is_empty(), "nothing is said");
+    resync(&mut driver, source.plan());
+    assert!(failures(&outcome(&mut driver))[0].1.contains("asked before"));
+}

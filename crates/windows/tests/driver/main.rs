@@ -9,6 +9,7 @@ mod endpoints;
 mod gateways;
 mod hostile;
 mod life;
+mod moves;
 mod reference;
 mod site;
 mod support;
