@@ -85,7 +85,11 @@ pub(crate) struct Source(Engine);
 
 impl Source {
     pub(crate) fn new() -> Self {
-        let mut engine = Engine::new(Scope::Everything);
+        Self::of(Scope::Everything)
+    }
+
+    pub(crate) fn of(scope: Scope) -> Self {
+        let mut engine = Engine::new(scope);
         engine.in_sync();
         Self(engine)
     }
