@@ -120,8 +120,8 @@ impl Shared {
         }
     }
 
-    /// Does something to every endpoint of a pod, as long as the Plan has it: its address may be another's by then. Gives the first error, but that one has
-    /// gone before all others.
+    /// Does something to every endpoint of a pod, as long as the Plan has it: its address may be another's by then. Gives the first error, of those
+    /// that most can be done about.
     fn on_each(
         &self,
         key: &Key,
@@ -139,9 +139,12 @@ impl Shared {
             let network = doubted.map(|mode| Missing::Network { address: place.address, mode });
             errors.extend(network.map_or_else(|| act(&place), |network| Err(network.into())).err());
         }
-        let is_gone = |error: &Failed| matches!(error, Failed::Converge(error) if error.is_not_found());
-        let gone = errors.iter().position(is_gone).unwrap_or_default();
-        errors.into_iter().nth(gone).map_or(Ok(()), Err)
+        let rank = |error: &Failed| match error {
+            Failed::Converge(error) if error.is_not_found() => 0,
+            Failed::Drift(_) => 1,
+            _ => 2,
+        };
+        errors.into_iter().min_by_key(rank).map_or(Ok(()), Err)
     }
 
     fn converge_one(&self, place: &Place, desired: &Desired) -> Result<(), Failed> {
@@ -244,7 +247,7 @@ fn failed(told: &mut Told, key: &Key, error: &Failed) -> Event {
     if error.ends_with_news() {
         told.missing.insert(key.clone());
     }
-    Event::Failed { object: Object::Endpoint(key.clone()), retry: error.retry(), error: error.to_string() }
+    Event::Failed { object: Object::Endpoint(key.clone()), retry: Retry::Backoff, error: error.to_string() }
 }
 
 /// Why an endpoint is not what it should be.
@@ -270,13 +273,6 @@ pub(super) enum Failed {
 }
 
 impl Failed {
-    fn retry(&self) -> Retry {
-        match self {
-            Failed::Missing(Missing::Network { .. }) => Retry::Never,
-            _ => Retry::Backoff,
-        }
-    }
-
     /// Whether it is over when HNS tells of something: of an endpoint, or that it is back.
     fn ends_with_news(&self) -> bool {
         match self {

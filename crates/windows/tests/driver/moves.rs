@@ -122,7 +122,13 @@ fn an_endpoint_on_a_network_that_enforces_nothing_keeps_policy_off_no_other() {
         resync(&mut driver, source.plan());
         let failed = failures(&outcome(&mut driver));
         assert!(failed.len() == 1 && failed[0].1.contains("type NAT"), "{failed:?}");
-        assert!(!admits(&node, node.endpoint_of("10.0.0.1"), "10.2.0.1"));
+        let id = node.endpoint_of("10.0.0.1");
+        assert!(!admits(&node, id, "10.2.0.1"), "HNS {version}");
+        // Nor does it hide what someone does to the other.
+        node.hns().replace_acls(id, &[]).unwrap();
+        driver.observe(source.plan());
+        let events = outcome(&mut driver);
+        assert!(matches!(events[..], [Event::Drift { .. }]), "HNS {version}: {events:?}");
     }
 }
 
