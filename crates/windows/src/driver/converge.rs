@@ -4,6 +4,7 @@ use super::found::{Found, sort};
 use super::{Write, number, writes};
 use crate::lower::blocked;
 use margay_hcn::{Acl, AclRule, Door, Endpoint, Guid, Hns, Policy, Version};
+use std::sync::Arc;
 
 /// What it took, and what is left.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(super) enum Error {
         shown: usize,
         /// How many were written.
         wanted: usize,
+        /// What it has instead.
+        found: Box<Found>,
     },
 }
 
@@ -49,7 +52,20 @@ impl Error {
     }
 }
 
-/// Makes the ACLs of an endpoint these. Every write follows from what was read just before it, and what was written is read again.
+/// A list that was written, and does not show as it was. Where HNS took all of it, to write it again would bring nothing, and reset connections each time
+/// \[FIELD\].
+pub(super) struct Vain {
+    pub(super) desired: Arc<[AclRule]>,
+    pub(super) found: Found,
+}
+
+impl Vain {
+    fn is_so(&self, desired: &[AclRule], found: &Found) -> bool {
+        *self.desired == *desired && self.found == *found && found.has_ids_of(desired)
+    }
+}
+
+/// Makes the ACLs of an endpoint these, unless that was in vain already. Every write follows from what was read just before it, and what was written is read again.
 ///
 /// # Errors
 /// What went wrong; what is in force then lets nothing through that neither the old list nor the new one does.
@@ -59,6 +75,7 @@ pub(super) fn converge(
     desired: &[AclRule],
     version: Version,
     remove_foreign: bool,
+    vain: Option<&Vain>,
 ) -> Result<Outcome, Error> {
     let (mut count, mut whole) = (0, hns.door() == Door::V1);
     let mut endpoint = hns.endpoint(id)?;
@@ -68,6 +85,13 @@ pub(super) fn converge(
         let (missing, more) = found.differs(&target);
         missing + more + if remove_foreign { found.intruders().count() } else { 0 }
     };
+    let not_shown = |found: Found| {
+        let (missing, _) = found.differs(&target);
+        Error::NotShown { id, shown: target.len() - missing, wanted: target.len(), found: Box::new(found) }
+    };
+    if vain.is_some_and(|vain| vain.is_so(desired, &found)) {
+        return Err(not_shown(found));
+    }
     loop {
         let removes = remove_foreign && found.intruders().next().is_some();
         let at_once = removes || !found.garbled.is_empty();
@@ -85,8 +109,7 @@ pub(super) fn converge(
         // What brings nothing nearer is done once, by the whole list, which needs no Remove; not again, or it might go on for ever.
         if left(&found) >= left(&before) {
             if whole {
-                let (missing, _) = found.differs(&target);
-                return Err(Error::NotShown { id, shown: target.len() - missing, wanted: target.len() });
+                return Err(not_shown(found));
             }
             whole = true;
         }
@@ -101,7 +124,7 @@ pub(super) fn converge(
 pub(super) fn close(hns: &Hns, id: Guid, version: Version) -> Result<bool, Error> {
     let is_bare = Found::of(&hns.endpoint(id)?, version).ours.is_empty();
     if is_bare {
-        converge(hns, id, &blocked(version), version, false)?;
+        converge(hns, id, &blocked(version), version, false, None)?;
     }
     Ok(is_bare)
 }

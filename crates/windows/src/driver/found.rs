@@ -1,12 +1,12 @@
 //! What an endpoint has: our ACLs, and those of others.
 
-use margay_hcn::{Acl, Endpoint, Feature, Policy, RuleType, Version};
+use margay_hcn::{Acl, AclRule, Endpoint, Feature, Policy, RuleType, Version};
 
 use super::{FIRST, HOST_BEFORE_1803, LAST};
 use crate::lower::ID_PREFIX;
 
 /// The ACLs of an endpoint, by whose they are.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Found {
     /// Our ACLs, in the order in which HNS asks them; one that is there twice, once.
     pub(super) ours: Vec<Acl>,
@@ -31,6 +31,19 @@ impl Found {
         ours.dedup();
         let owned = |policies: Vec<&Policy>| policies.into_iter().cloned().collect();
         Self { ours, garbled: owned(garbled), foreign: owned(foreign), beside }
+    }
+
+    /// Whether it has ACLs of exactly the ids of these: HNS took them, however it shows them. An id names all that its rule says.
+    pub(super) fn has_ids_of(&self, rules: &[AclRule]) -> bool {
+        let garbled = self.garbled.iter().filter_map(|policy| match policy {
+            Policy::Acl(_) => None,
+            Policy::Other(raw) => raw.acl_id(),
+        });
+        let mut there: Vec<&str> = self.ours.iter().map(|acl| acl.rule.id.as_str()).chain(garbled).collect();
+        let mut wanted: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
+        there.sort_unstable();
+        wanted.sort_unstable();
+        there == wanted && wanted.iter().all(|id| !id.is_empty())
     }
 
     /// How many of these ACLs are missing, and how many of ours are there beside them.

@@ -108,6 +108,7 @@ impl HnsDriver {
             any_network: options.any_network,
             directory: Directory::default(),
             busy: Busy::default(),
+            vain: Mutex::default(),
             canary: Canary::default(),
             queue: OnceLock::new(),
             told: Mutex::default(),
@@ -261,7 +262,7 @@ impl Driver for HnsDriver {
         let endpoints = self.shared.v1.endpoints().map_err(|error| format!("listing HNS endpoints: {error}"))?;
         let mut failed = self.router.cleanup();
         for endpoint in endpoints.objects.into_iter().filter(|endpoint| !endpoint.remote) {
-            if let Err(error) = converge(&self.shared.hns, endpoint.id, &[], self.shared.version, false) {
+            if let Err(error) = converge(&self.shared.hns, endpoint.id, &[], self.shared.version, false, None) {
                 failed.push(error.to_string());
             }
         }

@@ -2,7 +2,7 @@
 
 use super::alone::Busy;
 use super::canary::{Canary, Proof};
-use super::converge::{self, Seen, close, converge};
+use super::converge::{self, Seen, Vain, close, converge};
 use super::desired::Desired;
 use super::directory::{Age, Directory, Missing, Place};
 use super::lock;
@@ -26,6 +26,8 @@ pub(super) struct Shared {
     pub(super) any_network: bool,
     pub(super) directory: Directory,
     pub(super) busy: Busy,
+    /// What was last written to endpoints in vain.
+    pub(super) vain: Mutex<HashMap<Guid, Vain>>,
     pub(super) canary: Canary,
     pub(super) queue: OnceLock<Queue<Key, Work>>,
     pub(super) told: Mutex<Told>,
@@ -148,13 +150,19 @@ impl Shared {
     }
 
     fn converge_one(&self, place: &Place, desired: &Desired) -> Result<(), Failed> {
-        match converge(&self.hns, place.id, &desired.rules, self.version, self.remove_foreign) {
+        let vain = lock(&self.vain).remove(&place.id);
+        match converge(&self.hns, place.id, &desired.rules, self.version, self.remove_foreign, vain.as_ref()) {
             Ok(outcome) => {
                 self.writes.fetch_add(u64::from(outcome.writes), Ordering::Relaxed);
                 match outcome.intruders.into_iter().next() {
                     Some(intruder) => Err(Failed::Intruder(intruder)),
                     None => self.prove(&outcome.endpoint, place.doubted.clone(), desired),
                 }
+            }
+            Err(converge::Error::NotShown { id, shown, wanted, found }) => {
+                let vain = Vain { desired: Arc::clone(&desired.rules), found: (*found).clone() };
+                lock(&self.vain).insert(id, vain);
+                Err(converge::Error::NotShown { id, shown, wanted, found }.into())
             }
             Err(error) if error.is_not_found() || error.may_pass() => Err(error.into()),
             Err(error) => Err(self.refused(place.id, error)),

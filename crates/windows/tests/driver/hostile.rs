@@ -3,7 +3,7 @@
 use crate::support::*;
 use margay_dataplane::{Driver, Event};
 use margay_hcn::{ErrorCode, Failure, Guid, Hns, Kind, Notification, Service, Subscription};
-use margay_vfp::{Config, Emulator};
+use margay_vfp::{Config, Direction, Emulator, Packet};
 use margay_windows::driver::{HnsDriver, Options};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -87,12 +87,24 @@ fn acls_of_ours_that_read_otherwise_do_not_pile_up() {
     let mut node = Node::new(config);
     node.serve(source.plan());
     let mut driver = driver(&node, Some(unknown), None);
+    let mut writes = None;
     for _ in 0..4 {
         resync(&mut driver, source.plan());
         let failed = failures(&outcome(&mut driver));
         assert!(failed.len() == 1 && failed[0].1.contains("shows 0 of 8"), "{failed:?}");
         assert_eq!(node.acls("10.0.0.1"), 8);
+        let so_far = node.emulator.counters().writes;
+        assert_eq!(*writes.get_or_insert(so_far), so_far, "what was in vain was written again");
     }
+    let changes = source.put(&allow("a", "10.2.0.0/16", 80));
+    driver.submit(source.plan(), &changes);
+    outcome(&mut driver);
+    let admits = |from: &str| {
+        let packet = Packet::new(margay_net::Protocol::TCP, from.parse().unwrap(), "10.0.0.1".parse().unwrap());
+        let id = node.endpoint_of("10.0.0.1");
+        node.emulator.match_tuple(id, Direction::In, &packet.ports(40_000, 80)).allowed()
+    };
+    assert_eq!(["10.1.0.1", "10.2.0.1"].map(admits), [false, true], "what is new is written");
 }
 
 #[test]
