@@ -122,7 +122,8 @@ pub(super) fn converge(
 /// # Errors
 /// Where not even that can be had.
 pub(super) fn close(hns: &Hns, id: Guid, version: Version) -> Result<bool, Error> {
-    let is_bare = Found::of(&hns.endpoint(id)?, version).ours.is_empty();
+    let found = Found::of(&hns.endpoint(id)?, version);
+    let is_bare = found.ours.is_empty() && found.garbled.is_empty();
     if is_bare {
         converge(hns, id, &blocked(version), version, false, None)?;
     }
