@@ -12,5 +12,6 @@ mod life;
 mod moves;
 mod reference;
 mod site;
+mod storm;
 mod support;
 mod tunnels;
