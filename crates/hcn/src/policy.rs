@@ -114,6 +114,15 @@ impl RawPolicy {
         self.is_acl().then(|| Acl::read(self.door, &self.document))
     }
 
+    /// The `Id` of an ACL, however the rest of it reads.
+    pub fn acl_id(&self) -> Option<&str> {
+        let members = match self.door {
+            Door::V1 => Some(&self.document),
+            Door::V2 => self.document.get("Settings").and_then(Value::as_object),
+        };
+        members.filter(|_| self.is_acl())?.get("Id")?.as_str()
+    }
+
     /// The settings: all members beside `Type` in V1, those of `Settings` in V2.
     pub(crate) fn settings(&self) -> Members {
         match self.door {

@@ -11,6 +11,7 @@ mod support;
 mod site;
 
 use margay_dataplane::Driver;
+use margay_engine::Scope;
 use margay_vfp::{Clock, Config, Latency};
 use site::{Site, vxlan};
 use std::time::{Duration, Instant};
@@ -127,4 +128,36 @@ fn a_cluster_of_five_thousand_nodes() {
     assert_eq!(driver.writes(), 169);
     let misuses = site.node.emulator.misuses();
     assert!(misuses.is_empty(), "{misuses:?}");
+}
+
+#[test]
+fn fifty_pods_that_a_large_set_may_reach() {
+    let client = |n: u32| {
+        let [_, high, mid, low] = n.to_be_bytes();
+        format!(
+            "---\n{{apiVersion: v1, kind: Pod, metadata: {{name: c-{n}, namespace: shop, labels: {{app: client}}}}, spec: {{nodeName: other}}, \
+             status: {{phase: Running, podIP: 10.{}.{mid}.{low}}}}}\n",
+            64 + high
+        )
+    };
+    let from = "---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: a, namespace: shop}, spec: {podSelector: {matchLabels: {app: web}}, \
+                ingress: [{from: [{podSelector: {matchLabels: {app: client}}}]}]}}\n";
+    let mut source = Source::of(Scope::Node("win".into()));
+    // Every second address, so that none can be joined with another.
+    let clients: String = (0..20_000).map(|n| client(2 * n)).collect();
+    source.put(&(pods(50) + from + &clients));
+    let mut node = slow_node();
+    for pod in 1..=50 {
+        node.endpoint([10, 0, 0, pod].into());
+    }
+    let mut driver = node.driver();
+    resync(&mut driver, source.plan());
+    applied(&mut driver);
+    let changes = source.put(&client(100_000));
+    let start = Instant::now();
+    driver.submit(source.plan(), &changes);
+    let took = start.elapsed();
+    eprintln!("a further member of a set of 20000 that 50 pods use: {took:.2?} until HNS is called");
+    applied(&mut driver);
+    assert!(took < Duration::from_secs(5), "{took:?}");
 }

@@ -8,7 +8,7 @@ use margay_api::Object;
 use margay_engine::{Engine, Scope};
 use margay_hcn::Version;
 use margay_policy::{EndpointId, Kind, Plan};
-use margay_windows::lower::{Budget, Lowered, Target, lower};
+use margay_windows::lower::{Budget, Lowered, Lowering, Target};
 use plain::Size;
 use std::ops::Add;
 
@@ -50,7 +50,7 @@ fn measure(clusters: &[String]) -> Measured {
     }
     let target = Target { version: VERSION, budget: BUDGET };
     let meter = Meter::start();
-    let lowered: Vec<Lowered> = pods.iter().map(|(plan, id)| lower(plan, *id, &target)).collect();
+    let lowered: Vec<Lowered> = pods.iter().map(|(plan, id)| Lowering::new(plan, &target).of(*id)).collect();
     let measured = meter.stop(0).each(pods.len().try_into().unwrap_or(u32::MAX));
     let ours = lowered.iter().map(size).fold(Size::default(), Size::add);
     let plain = pods.iter().map(|(plan, id)| plain::size(plan, &plan.endpoints[*id])).fold(Size::default(), Size::add);
@@ -102,8 +102,9 @@ mod tests {
     /// What the pods of a Plan take: ours, plainly, and how many take more than plainly.
     fn sizes(plan: &Plan, pods: impl Iterator<Item = EndpointId>) -> (Size, Size, usize) {
         let target = Target { version: VERSION, budget: BUDGET };
+        let lowering = Lowering::new(plan, &target);
         pods.fold((Size::default(), Size::default(), 0), |(ours, plainly, more), id| {
-            let (here, there) = (size(&lower(plan, id, &target)), plain::size(plan, &plan.endpoints[id]));
+            let (here, there) = (size(&lowering.of(id)), plain::size(plan, &plan.endpoints[id]));
             (ours + here, plainly + there, more + usize::from(here.acls > there.acls))
         })
     }

@@ -4,6 +4,7 @@ use super::found::{Found, sort};
 use super::{Write, number, writes};
 use crate::lower::blocked;
 use margay_hcn::{Acl, AclRule, Door, Endpoint, Guid, Hns, Policy, Version};
+use std::sync::Arc;
 
 /// What it took, and what is left.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(super) enum Error {
         shown: usize,
         /// How many were written.
         wanted: usize,
+        /// What it has instead.
+        found: Box<Found>,
     },
 }
 
@@ -49,7 +52,20 @@ impl Error {
     }
 }
 
-/// Makes the ACLs of an endpoint these. Every write follows from what was read just before it, and what was written is read again.
+/// A list that was written, and does not show as it was. Where HNS took all of it, to write it again would bring nothing, and reset connections each time
+/// \[FIELD\].
+pub(super) struct Vain {
+    pub(super) desired: Arc<[AclRule]>,
+    pub(super) found: Found,
+}
+
+impl Vain {
+    fn is_so(&self, desired: &[AclRule], found: &Found) -> bool {
+        *self.desired == *desired && self.found == *found && found.has_ids_of(desired)
+    }
+}
+
+/// Makes the ACLs of an endpoint these, unless that was in vain already. Every write follows from what was read just before it, and what was written is read again.
 ///
 /// # Errors
 /// What went wrong; what is in force then lets nothing through that neither the old list nor the new one does.
@@ -59,24 +75,41 @@ pub(super) fn converge(
     desired: &[AclRule],
     version: Version,
     remove_foreign: bool,
+    vain: Option<&Vain>,
 ) -> Result<Outcome, Error> {
     let (mut count, mut whole) = (0, hns.door() == Door::V1);
     let mut endpoint = hns.endpoint(id)?;
     let mut found = Found::of(&endpoint, version);
     let target = target(desired, &found, version);
+    let left = |found: &Found| {
+        let (missing, more) = found.differs(&target);
+        missing + more + if remove_foreign { found.intruders().count() } else { 0 }
+    };
+    let not_shown = |found: Found| {
+        let (missing, _) = found.differs(&target);
+        Error::NotShown { id, shown: target.len() - missing, wanted: target.len(), found: Box::new(found) }
+    };
+    if vain.is_some_and(|vain| vain.is_so(desired, &found)) {
+        return Err(not_shown(found));
+    }
     loop {
         let removes = remove_foreign && found.intruders().next().is_some();
-        let call = writes(&found.ours, &target, found.beside, whole || removes).into_iter().next();
-        let Some(call) = call.or_else(|| removes.then(|| Write::Replace(target.clone()))) else { break };
-        write(hns, id, &found, call, removes)?;
-        count += 1;
+        let at_once = removes || !found.garbled.is_empty();
+        let call = writes(&found.ours, &target, found.beside, whole || at_once).into_iter().next();
+        let Some(call) = call.or_else(|| at_once.then(|| Write::Replace(target.clone()))) else { break };
+        let is_remove = matches!(call, Write::Remove(_));
+        match write(hns, id, &found, call, removes) {
+            Ok(()) => count += 1,
+            // One that matches nothing may be refused, or not: what a Remove matches by is \[UNK\].
+            Err(error) if is_remove && error.code().is_some() && !error.is_disconnected() => {}
+            Err(error) => return Err(error.into()),
+        }
         endpoint = hns.endpoint(id)?;
         let before = std::mem::replace(&mut found, Found::of(&endpoint, version));
-        if found == before {
-            // A Remove that matched nothing, most likely: what it matches by is \[UNK\]. The whole list says it without.
+        // What brings nothing nearer is done once, by the whole list, which needs no Remove; not again, or it might go on for ever.
+        if left(&found) >= left(&before) {
             if whole {
-                let shown = target.iter().filter(|acl| found.ours.contains(acl)).count();
-                return Err(Error::NotShown { id, shown, wanted: target.len() });
+                return Err(not_shown(found));
             }
             whole = true;
         }
@@ -89,29 +122,40 @@ pub(super) fn converge(
 /// # Errors
 /// Where not even that can be had.
 pub(super) fn close(hns: &Hns, id: Guid, version: Version) -> Result<bool, Error> {
-    let is_bare = Found::of(&hns.endpoint(id)?, version).ours.is_empty();
+    let found = Found::of(&hns.endpoint(id)?, version);
+    let is_bare = found.ours.is_empty() && found.garbled.is_empty();
     if is_bare {
-        converge(hns, id, &blocked(version), version, false)?;
+        converge(hns, id, &blocked(version), version, false, None)?;
     }
     Ok(is_bare)
 }
 
-/// How an endpoint's ACLs differ from these, in words.
+/// What is to be seen on an endpoint that should have these ACLs.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// They are in force.
+    Right,
+    /// How its ACLs differ, in words.
+    Differs(String),
+    /// They are there, and so is one of others that is asked before them: which, in words.
+    Intruder(String),
+}
+
+/// Looks at an endpoint.
 ///
 /// # Errors
 /// Where it can't be read.
-pub(super) fn differs(hns: &Hns, id: Guid, desired: &[AclRule], version: Version) -> Result<Option<String>, Error> {
+pub(super) fn look(hns: &Hns, id: Guid, desired: &[AclRule], version: Version) -> Result<Seen, Error> {
     let found = Found::of(&hns.endpoint(id)?, version);
     let target = target(desired, &found, version);
-    if found.ours == target {
-        return Ok(None);
+    let (missing, more) = found.differs(&target);
+    if (missing, more) != (0, 0) {
+        let of = target.len();
+        return Ok(Seen::Differs(format!(
+            "HNS endpoint {id}: {missing} of {of} ACLs are missing, {more} are there that should not be"
+        )));
     }
-    let missing = target.iter().filter(|acl| !found.ours.contains(acl)).count();
-    let more = found.ours.iter().filter(|acl| !target.contains(acl)).count();
-    Ok(Some(format!(
-        "HNS endpoint {id}: {missing} of {} ACLs are missing, {more} are there that should not be",
-        target.len()
-    )))
+    Ok(found.intruders().next().map_or(Seen::Right, |intruder| Seen::Intruder(describe(intruder))))
 }
 
 /// The list that should be there, as HNS would show it.

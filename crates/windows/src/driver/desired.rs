@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::lower::{Target, Unsupported, lower};
+use crate::lower::{Lowering, Target, Unsupported};
 
 /// What an endpoint should have.
 #[derive(Clone, Debug)]
@@ -45,6 +45,8 @@ pub(super) struct Touched {
     pub(super) desired: Desired,
     /// Whether its rules or addresses are others than before.
     pub(super) changed: bool,
+    /// Whether it is new, or its addresses are others than before.
+    pub(super) moved: bool,
     /// Whether members of sets alone made the difference.
     pub(super) members: bool,
     /// What can't be expressed, where that is not what it was.
@@ -68,13 +70,14 @@ impl Endpoints {
         let pods: Vec<EndpointId> = plan.endpoints.iter().map(|(id, _)| id).collect();
         let there: BTreeSet<&Key> = plan.endpoints.iter().map(|(_, endpoint)| &endpoint.key).collect();
         self.all.retain(|key, _| there.contains(key));
-        pods.into_iter().filter_map(|id| self.put(plan, id, target, false)).collect()
+        let lowering = Lowering::new(plan, target);
+        pods.into_iter().filter_map(|id| self.put(plan, id, &lowering, false)).collect()
     }
 
     /// One pod anew; none where the Plan has no such pod.
     pub(super) fn refresh(&mut self, plan: &Plan, key: &Key, target: &Target) -> Option<Touched> {
         let (id, _) = plan.endpoints.iter().find(|(_, endpoint)| endpoint.key == *key)?;
-        self.put(plan, id, target, false)
+        self.put(plan, id, &Lowering::new(plan, target), false)
     }
 
     /// What a change touches.
@@ -113,10 +116,11 @@ impl Endpoints {
             }
         }
         by_members.retain(|id| !whole.contains(id));
+        let lowering = Lowering::new(plan, target);
         let of = |ids: BTreeSet<EndpointId>, members| ids.into_iter().map(move |id| (id, members));
         of(whole, false)
             .chain(of(by_members, true))
-            .filter_map(|(id, members)| self.put(plan, id, target, members))
+            .filter_map(|(id, members)| self.put(plan, id, &lowering, members))
             .collect()
     }
 
@@ -144,21 +148,22 @@ impl Endpoints {
         self.all.iter().map(|(key, pod)| (key, &pod.desired))
     }
 
-    fn put(&mut self, plan: &Plan, id: EndpointId, target: &Target, members: bool) -> Option<Touched> {
+    fn put(&mut self, plan: &Plan, id: EndpointId, lowering: &Lowering<'_>, members: bool) -> Option<Touched> {
         let endpoint = plan.endpoints.get(id)?;
         let EndpointStacks::Pod(stack) = endpoint.stacks else { return None };
-        let lowered = lower(plan, id, target);
+        let lowered = lowering.of(id);
         let rules: Arc<[AclRule]> = lowered.rules.into_iter().map(|lowered| lowered.rule).collect();
         let desired = Desired { addresses: endpoint.addresses.clone(), rules, revision: plan.revision };
         let unsupported = lowered.unsupported;
         let before = self.all.get(&endpoint.key);
-        let changed =
-            before.is_none_or(|pod| pod.desired.rules != desired.rules || pod.desired.addresses != desired.addresses);
+        let moved = before.is_none_or(|pod| pod.desired.addresses != desired.addresses);
+        let changed = moved || before.is_some_and(|pod| pod.desired.rules != desired.rules);
         let said = before.is_some_and(|pod| pod.unsupported == unsupported);
         let touched = Touched {
             key: endpoint.key.clone(),
             desired: desired.clone(),
             changed,
+            moved,
             members,
             unsupported: if said { Vec::new() } else { unsupported.clone() },
         };

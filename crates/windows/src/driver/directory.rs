@@ -3,15 +3,38 @@
 use margay_hcn::{Endpoint, Guid, Hns, Network, NetworkMode};
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Instant;
 
-/// The endpoints of this node by address, as HNS last listed them. They are listed again when one is asked for that is not there.
+use super::lock;
+
+/// The endpoints of this node by address, as HNS last listed them. They are listed again when one is asked for that is not there, or may have moved.
 #[derive(Default)]
 pub(super) struct Directory {
     state: Mutex<State>,
-    /// Whether endpoints are given that are on networks where HNS is not known to enforce.
-    any_network: bool,
+    /// A list that was asked for before then is no good. Beside the list, so that nobody waits for HNS to say so.
+    forgotten: Mutex<Option<Instant>>,
+}
+
+/// How old a list of endpoints may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Age {
+    /// It was asked for since then.
+    pub(super) since: Instant,
+    /// Or it has one of the addresses, which did not move.
+    pub(super) or_known: bool,
+}
+
+impl Age {
+    /// As of now.
+    pub(super) fn now() -> Self {
+        Self { since: Instant::now(), or_known: false }
+    }
+
+    /// One that is good enough for both.
+    pub(super) fn of_both(self, other: Self) -> Self {
+        Self { since: self.since.max(other.since), or_known: self.or_known && other.or_known }
+    }
 }
 
 #[derive(Default)]
@@ -26,6 +49,8 @@ struct State {
 pub(super) struct Place {
     /// The endpoint.
     pub(super) id: Guid,
+    /// The address that it was found by.
+    pub(super) address: IpAddr,
     /// The mode of its network, where HNS is not known to enforce on it.
     pub(super) doubted: Option<NetworkMode>,
 }
@@ -54,27 +79,22 @@ pub(super) enum Missing {
 }
 
 impl Directory {
-    pub(super) fn new(any_network: bool) -> Self {
-        Self { any_network, ..Self::default() }
-    }
-
-    /// The endpoints that have any of these addresses, by a list that was asked for after `since` where none is in the one at hand.
+    /// The endpoints that have any of these addresses, by a list of this age.
     ///
     /// The list is V1's, one call for all of it, whatever the version \[SRC\]: asking V2 for each would take as many calls as there are endpoints.
-    pub(super) fn find(&self, v1: &Hns, addresses: &[IpAddr], since: Instant) -> Result<Vec<Place>, Missing> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = addresses.iter().any(|address| state.by_address.contains_key(address));
-        if !known && state.asked.is_none_or(|asked| asked < since) {
+    pub(super) fn find(&self, v1: &Hns, addresses: &[IpAddr], age: Age) -> Result<Vec<Place>, Missing> {
+        let mut state = lock(&self.state);
+        let known = age.or_known && addresses.iter().any(|address| state.by_address.contains_key(address));
+        let young = known || state.asked.is_some_and(|asked| asked >= age.since);
+        if !young || state.asked <= *lock(&self.forgotten) {
             *state = State::read(v1)?;
         }
         let mut places: Vec<Place> = Vec::new();
         for address in addresses {
             // One that no endpoint has is of a family that this HNS lacks: it sends and receives nothing.
             for place in state.by_address.get(address).into_iter().flatten() {
-                match place.doubted.as_ref().filter(|_| !self.any_network) {
-                    Some(mode) => return Err(Missing::Network { address: *address, mode: mode.clone() }),
-                    None if places.contains(place) => {}
-                    None => places.push(place.clone()),
+                if places.iter().all(|known| known.id != place.id) {
+                    places.push(place.clone());
                 }
             }
         }
@@ -86,7 +106,7 @@ impl Directory {
 
     /// What is known holds no more: HNS told of a change, or an endpoint was not there.
     pub(super) fn forget(&self) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
+        *lock(&self.forgotten) = Some(Instant::now());
     }
 }
 
@@ -101,9 +121,9 @@ impl State {
         let mut by_address: HashMap<IpAddr, Vec<Place>> = HashMap::new();
         for endpoint in v1.endpoints()?.objects.into_iter().filter(is_here) {
             let doubted = endpoint.network.and_then(|network| doubted.get(&network).cloned());
-            let place = Place { id: endpoint.id, doubted };
             for address in endpoint.addresses {
-                by_address.entry(address).or_default().push(place.clone());
+                let place = Place { id: endpoint.id, address, doubted: doubted.clone() };
+                by_address.entry(address).or_default().push(place);
             }
         }
         Ok(Self { asked, by_address })

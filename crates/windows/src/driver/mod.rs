@@ -9,6 +9,7 @@
 //! it again. Endpoints are worked on side by side, each by one thread at a time; what hangs delays no other. An endpoint is found by its addresses, whatever
 //! its id, so that one that was made anew is programmed anew.
 
+mod alone;
 mod canary;
 mod converge;
 mod desired;
@@ -31,10 +32,11 @@ pub use vfpctrl::Program;
 pub use writes::{BATCH, Write, writes};
 
 use crate::lower::{Budget, Target};
+use alone::Busy;
 use canary::Canary;
 use converge::converge;
 use desired::{Endpoints, Touched};
-use directory::Directory;
+use directory::{Age, Directory};
 use margay_dataplane::{Driver, Event, Object, Retry};
 use margay_hcn::{Hns, RouteTable, Service, Version};
 use margay_policy::{Changes, Delta, Key, Plan};
@@ -103,7 +105,10 @@ impl HnsDriver {
             v1,
             version,
             remove_foreign: options.remove_foreign,
-            directory: Directory::new(options.any_network),
+            any_network: options.any_network,
+            directory: Directory::default(),
+            busy: Busy::default(),
+            vain: Mutex::default(),
             canary: Canary::default(),
             queue: OnceLock::new(),
             told: Mutex::default(),
@@ -177,8 +182,10 @@ impl HnsDriver {
         lock(&self.shared.told).events.extend(failed);
     }
 
-    /// Puts what is touched to work; what is in force already is said at once.
-    fn start(&self, touched: Vec<Touched>, forced: bool) {
+    /// Puts what is touched to work; what is in force already is said at once. Where no more than this is touched, an endpoint that is known will do unless its
+    /// pod is new, or has other addresses.
+    fn start(&self, touched: Vec<Touched>, forced: bool, all: bool) {
+        let since = Instant::now();
         for one in touched {
             let mut told = lock(&self.shared.told);
             told.events.extend(one.unsupported.iter().map(|unsupported| Event::Unsupported {
@@ -186,6 +193,7 @@ impl HnsDriver {
                 field: unsupported.field,
                 done: unsupported.done,
             }));
+            told.wanted.insert(one.key.clone(), one.desired.clone());
             let in_force = told.in_force.get(&one.key).is_some_and(|known| known.rules == one.desired.rules);
             if in_force && !one.changed && !forced {
                 let object = Object::Endpoint(one.key);
@@ -194,7 +202,8 @@ impl HnsDriver {
             }
             drop(told);
             let delay = if one.members { self.gather } else { Duration::ZERO };
-            self.shared.queue().add(one.key, Work::Converge(one.desired, Instant::now()), delay, Work::merge);
+            let age = Age { since, or_known: !all && !one.moved };
+            self.shared.queue().add(one.key, Work::Converge(age), delay, Work::merge);
         }
     }
 }
@@ -208,7 +217,7 @@ impl Driver for HnsDriver {
             }
         }
         let touched = self.endpoints.update(plan, changes, &self.target);
-        self.start(touched, false);
+        self.start(touched, false, false);
         self.router.submit(plan, changes);
     }
 
@@ -224,15 +233,18 @@ impl Driver for HnsDriver {
                 touched
             }
         };
-        self.start(touched, true);
+        self.start(touched, true, object.is_none());
     }
 
     fn observe(&mut self, plan: &Plan) {
         self.router.observe(plan);
         // What it should be is what the Plan says now, whatever was submitted before.
         drop(self.endpoints.replace(plan, &self.target));
-        for (key, desired) in self.endpoints.iter() {
-            self.shared.queue().add(key.clone(), Work::Look(desired.clone()), Duration::ZERO, Work::merge);
+        let wanted = self.endpoints.iter().map(|(key, desired)| (key.clone(), desired.clone()));
+        lock(&self.shared.told).wanted = wanted.collect();
+        let now = Age::now();
+        for (key, _) in self.endpoints.iter() {
+            self.shared.queue().add(key.clone(), Work::Look(now), Duration::ZERO, Work::merge);
         }
     }
 
@@ -250,7 +262,7 @@ impl Driver for HnsDriver {
         let endpoints = self.shared.v1.endpoints().map_err(|error| format!("listing HNS endpoints: {error}"))?;
         let mut failed = self.router.cleanup();
         for endpoint in endpoints.objects.into_iter().filter(|endpoint| !endpoint.remote) {
-            if let Err(error) = converge(&self.shared.hns, endpoint.id, &[], self.shared.version, false) {
+            if let Err(error) = converge(&self.shared.hns, endpoint.id, &[], self.shared.version, false, None) {
                 failed.push(error.to_string());
             }
         }

@@ -1,6 +1,7 @@
 //! Work on many objects at once: of each one piece at a time, the newest alone, and none waits for another's.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,7 +37,8 @@ impl<K: Ord + Clone + Send + 'static, W: Send + 'static> Queue<K, W> {
             thread::spawn(move || {
                 while let Some((key, piece)) = shared.next() {
                     let end = Running { shared: &shared, key };
-                    work(&end.key, piece);
+                    // One that panics is told of by the panic itself, and takes no thread from the others.
+                    let _ = catch_unwind(AssertUnwindSafe(|| work(&end.key, piece)));
                 }
             });
         }
@@ -112,7 +114,7 @@ impl<K: Ord + Clone, W> Shared<K, W> {
     }
 }
 
-/// Marks the end of a piece of work, also where it panicked.
+/// Marks the end of a piece of work.
 struct Running<'a, K: Ord, W> {
     shared: &'a Shared<K, W>,
     key: K,
@@ -166,6 +168,19 @@ mod tests {
         gate.send(()).unwrap();
         assert_eq!(begun.recv_timeout(LONG), Ok(('a', 3)));
         gate.send(()).unwrap();
+        assert!(queue.settle(LONG));
+    }
+
+    #[test]
+    fn work_that_panics_takes_no_thread_from_the_rest() {
+        let (done, told) = channel();
+        let queue = Queue::new(1, move |key: &char, piece: u32| {
+            assert_ne!(piece, 0, "a fault of ours");
+            done.send(*key).expect("the test listens");
+        });
+        queue.add('a', 0, Duration::ZERO, newest);
+        queue.add('b', 1, Duration::ZERO, newest);
+        assert_eq!(told.recv_timeout(LONG), Ok('b'));
         assert!(queue.settle(LONG));
     }
 

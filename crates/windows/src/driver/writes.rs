@@ -22,7 +22,8 @@ pub enum Write {
 ///
 /// Else what is new is added, blocks before allows: so long as an allow of the new list is missing, or an old rule is still there, the first rule that
 /// matches a packet is either one before which the new list has nothing, or one before which the old list has nothing. Then what is old is removed, allows
-/// before blocks, by the same reasoning.
+/// before blocks, by the same reasoning. Among allows, and among blocks, those of whatever address come first and go last, in as few calls as can be: a direction that
+/// has no rule while the other has one may be closed \[INF\].
 pub fn writes(present: &[Acl], desired: &[Acl], beside: usize, whole: bool) -> Vec<Write> {
     let come: Vec<&Acl> = desired.iter().filter(|acl| !present.contains(acl)).collect();
     let go: Vec<&Acl> = present.iter().filter(|acl| !desired.contains(acl)).collect();
@@ -37,16 +38,15 @@ pub fn writes(present: &[Acl], desired: &[Acl], beside: usize, whole: bool) -> V
         (RuleType::Host, _) => 0,
         (RuleType::Switch, Action::Block) if last(acl) => 1,
         (RuleType::Switch, Action::Block) => 2,
-        (RuleType::Switch, Action::Allow) => 3,
+        (RuleType::Switch, Action::Allow) if last(acl) => 3,
+        (RuleType::Switch, Action::Allow) => 4,
     };
     let (mut come, mut go) = (come, go);
     come.sort_by_key(rank);
     go.sort_by_key(|acl| std::cmp::Reverse(rank(acl)));
-    let batches = |list: &[&Acl]| -> Vec<Vec<Acl>> {
-        list.chunks(BATCH).map(|batch| batch.iter().copied().cloned().collect()).collect()
-    };
-    let adds = batches(&come).into_iter().map(Write::Add);
-    adds.chain(batches(&go).into_iter().map(Write::Remove)).collect()
+    let batch = |list: &[&Acl]| -> Vec<Acl> { list.iter().copied().cloned().collect() };
+    let adds = come.chunks(BATCH).map(|list| Write::Add(batch(list)));
+    adds.chain(go.rchunks(BATCH).rev().map(|list| Write::Remove(batch(list)))).collect()
 }
 
 #[cfg(test)]

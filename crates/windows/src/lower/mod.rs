@@ -20,8 +20,9 @@
 //! ```
 //! use margay_hcn::Version;
 //! use margay_policy::Plan;
-//! use margay_windows::lower::{Target, lower_all};
-//! assert!(lower_all(&Plan::default(), &Target::new(Version::new(9, 5))).is_empty());
+//! use margay_windows::lower::{Lowering, Target};
+//! let plan = Plan::default();
+//! assert_eq!(Lowering::new(&plan, &Target::new(Version::new(9, 5))).pods().count(), 0);
 //! ```
 
 mod emit;
@@ -105,16 +106,29 @@ pub struct LoweredRule {
     pub origins: Vec<Origin>,
 }
 
-/// The ACLs of every pod of a Plan, in the order of ids.
-pub fn lower_all(plan: &Plan, target: &Target) -> Vec<(EndpointId, Lowered)> {
-    let sets = Sets::new(plan);
-    let pods = plan.endpoints.iter().filter(|(_, endpoint)| matches!(endpoint.stacks, EndpointStacks::Pod(_)));
-    pods.map(|(id, _)| (id, lower_one(plan, &sets, id, target))).collect()
+/// A Plan as it is lowered: its sets are made once, for all endpoints that are asked for.
+pub struct Lowering<'a> {
+    plan: &'a Plan,
+    sets: Sets<'a>,
+    target: &'a Target,
 }
 
-/// The ACLs of a pod. None of what is no pod: host endpoints are not enforced on Windows.
-pub fn lower(plan: &Plan, endpoint: EndpointId, target: &Target) -> Lowered {
-    lower_one(plan, &Sets::new(plan), endpoint, target)
+impl<'a> Lowering<'a> {
+    /// Of a Plan, for this.
+    pub fn new(plan: &'a Plan, target: &'a Target) -> Self {
+        Self { plan, sets: Sets::new(plan), target }
+    }
+
+    /// The ACLs of a pod. None of what is no pod: host endpoints are not enforced on Windows.
+    pub fn of(&self, endpoint: EndpointId) -> Lowered {
+        lower_one(self.plan, &self.sets, endpoint, self.target)
+    }
+
+    /// The ACLs of every pod, in the order of ids.
+    pub fn pods(&self) -> impl Iterator<Item = (EndpointId, Lowered)> {
+        let pods = self.plan.endpoints.iter().filter(|(_, endpoint)| matches!(endpoint.stacks, EndpointStacks::Pod(_)));
+        pods.map(|(id, _)| (id, self.of(id)))
+    }
 }
 
 fn lower_one(plan: &Plan, sets: &Sets<'_>, id: EndpointId, target: &Target) -> Lowered {

@@ -9,6 +9,7 @@ use margay_net::{Family, Protocol};
 use margay_policy::{Direction, Flow, Plan, decision_at};
 use margay_spec::{Settings, World};
 use margay_vfp::{Config, Direction as Way, Icmp, Packet};
+use margay_windows::lower::{Lowering, Target};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, TestRunner};
 use std::io::Write;
@@ -58,8 +59,8 @@ fn is_exact(unsupported: &[&str], version: Version, flow: &Flow) -> bool {
 }
 
 fn compare(node: &Node, plan: &Plan, flows: &[Flow], version: Version, tally: &mut Tally) -> Result<(), TestCaseError> {
-    let pods = margay_windows::lower::lower_all(plan, &margay_windows::lower::Target::new(version));
-    for (id, lowered) in pods {
+    let target = Target::new(version);
+    for (id, lowered) in Lowering::new(plan, &target).pods() {
         let unsupported: Vec<&str> = lowered.unsupported.iter().map(|unsupported| unsupported.field).collect();
         let own = plan.endpoints[id].addresses.iter().filter(|address| node.endpoints.contains_key(address));
         for (address, flow) in own.flat_map(|address| flows.iter().map(move |flow| (address, flow))) {

@@ -11,7 +11,7 @@ use margay_policy::{Changes, Plan, Via};
 use margay_vfp::{Config, Effect, Fault, IpRoutes, Operation};
 use margay_windows::driver::{HnsDriver, Options};
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -195,6 +195,12 @@ fn conforms_in(scope: &Scope, version: Version, force_v1: bool, knobs: &[&str], 
         let mut node = Node::new(config);
         node.service().create(Kind::Network, None, Guid::ZERO, OVERLAY).expect("a network");
         let mut steps = Vec::new();
+        if *scope == Scope::Everything {
+            // A Plan with one node is of that node, whose end of the tunnel would have to be this network's.
+            let further = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "further"}});
+            let further = decode(&further).expect("a node");
+            engine.update(further.key(), Some(&further));
+        }
         for (key, document) in history.start.documents() {
             engine.update(key, decode(&in_one_network(document)).as_ref());
         }

@@ -200,6 +200,25 @@ fn no_connection_is_lost_where_nothing_changes() {
     assert!(!lives(), "the emulator resets connections on a write");
 }
 
+/// Without a rule in the one direction while the other has one, a pod that nothing is said of there may be cut off \[INF\].
+#[test]
+fn a_long_list_leaves_no_direction_without_a_rule() {
+    for count in [24, 25, 26, 27, 28, 60] {
+        let mut source = Source::new();
+        let many: String = (0..count).map(|n| allow(&format!("p{n}"), &format!("10.2.{n}.0/24"), 100 + n)).collect();
+        source.put(&(pods(1) + &many));
+        let mut node = Node::version("15.4");
+        node.serve(source.plan());
+        let mut driver = node.driver();
+        resync(&mut driver, source.plan());
+        applied(&mut driver);
+        driver.cleanup().unwrap();
+        assert_eq!(node.acls("10.0.0.1"), 0);
+        let misuses = node.emulator.misuses();
+        assert!(misuses.is_empty(), "{count}: {misuses:?}");
+    }
+}
+
 #[test]
 fn changes_of_membership_are_gathered() {
     let from = "---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: a, namespace: shop}, spec: {podSelector: {matchLabels: {app: web}}, \

@@ -1,6 +1,6 @@
 //! An emulated node: its endpoints, and the driver over them.
 
-use margay_api::Update;
+use margay_api::{Key, Update};
 use margay_dataplane::{Driver, Event, Object};
 use margay_engine::{Engine, Scope};
 use margay_hcn::{Guid, Hns, Service, Version};
@@ -53,6 +53,11 @@ impl Node {
         *self.endpoints.entry(address).or_insert_with(make)
     }
 
+    /// The endpoint that was made for an address.
+    pub(crate) fn endpoint_of(&self, address: &str) -> Guid {
+        self.endpoints[&address.parse::<IpAddr>().expect("an address")]
+    }
+
     pub(crate) fn service(&self) -> Arc<dyn Service> {
         Arc::clone(&self.emulator) as Arc<dyn Service>
     }
@@ -71,8 +76,7 @@ impl Node {
 
     /// ACLs of ours on the endpoint of an address.
     pub(crate) fn acls(&self, address: &str) -> usize {
-        let id = self.endpoints[&address.parse::<IpAddr>().expect("an address")];
-        self.hns().endpoint(id).expect("an endpoint").acls().count()
+        self.hns().endpoint(self.endpoint_of(address)).expect("an endpoint").acls().count()
     }
 }
 
@@ -81,7 +85,11 @@ pub(crate) struct Source(Engine);
 
 impl Source {
     pub(crate) fn new() -> Self {
-        let mut engine = Engine::new(Scope::Everything);
+        Self::of(Scope::Everything)
+    }
+
+    pub(crate) fn of(scope: Scope) -> Self {
+        let mut engine = Engine::new(scope);
         engine.in_sync();
         Self(engine)
     }
@@ -93,6 +101,11 @@ impl Source {
             self.0.update(&update.key, update.value.as_deref());
         }
         self.0.flush()
+    }
+
+    /// Takes an object away; what that changes comes with the next flush.
+    pub(crate) fn remove(&mut self, key: &Key) {
+        self.0.update(key, None);
     }
 
     pub(crate) fn plan(&self) -> &Plan {

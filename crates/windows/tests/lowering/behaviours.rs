@@ -4,7 +4,7 @@ use crate::check::show;
 use expect_test::{Expect, expect};
 use margay_api::Update;
 use margay_engine::{Engine, Scope};
-use margay_windows::lower::{Budget, Lowered, Target, lower_all};
+use margay_windows::lower::{Budget, Lowered, Lowering, Target};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,8 +33,10 @@ fn lowered(version: &str, policies: &str) -> Lowered {
     engine.in_sync();
     engine.flush();
     let plan = engine.plan();
-    let mut pods = lower_all(plan, &Target::new(version.parse().expect("a version"))).into_iter();
-    pods.find(|(id, _)| plan.endpoints[*id].key.name == "web").expect("the pod").1
+    let target = Target::new(version.parse().expect("a version"));
+    let lowering = Lowering::new(plan, &target);
+    let web = lowering.pods().find(|(id, _)| plan.endpoints[*id].key.name == "web");
+    web.expect("the pod").1
 }
 
 /// The ACLs of `web`.

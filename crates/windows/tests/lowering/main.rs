@@ -7,7 +7,7 @@ use check::{Tally, compare, plan_of};
 use margay_generator::{Coverage, Shape, strategy};
 use margay_hcn::Version;
 use margay_spec::{Settings, World};
-use margay_windows::lower::{Budget, Target, lower_all};
+use margay_windows::lower::{Budget, Lowering, Target};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::io::Write;
@@ -33,7 +33,7 @@ fn acls_decide_as_the_verdict_does() {
         let mut tally = tally.lock().expect("no case panics with it");
         let flows: Vec<_> = case.flows.iter().map(check::flow).collect();
         for version in Version::KNOWN {
-            let pods = lower_all(&plan, &Target::new(version));
+            let pods: Vec<_> = Lowering::new(&plan, &Target::new(version)).pods().collect();
             compare(&plan, &pods, version, &flows, &mut tally.0)
                 .map_err(|error| TestCaseError::fail(format!("HNS {version}: {error}\n{}", case.cluster)))?;
         }
@@ -58,7 +58,7 @@ fn whatever_the_budget_nothing_opens_and_it_is_kept() {
             let (acls, entries, list) = budget;
             let (plan, version) = (plan_of(&case.cluster), Version::KNOWN[version]);
             let target = Target { version, budget: Budget { acls, entries, list } };
-            let pods = lower_all(&plan, &target);
+            let pods: Vec<_> = Lowering::new(&plan, &target).pods().collect();
             // The host's own firewall and the last rule of each direction are always there.
             for (_, pod) in &pods {
                 prop_assert!(pod.rules.len() <= acls.max(4), "{} ACLs", pod.rules.len());

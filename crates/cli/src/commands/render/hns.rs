@@ -7,7 +7,7 @@ use margay_hcn::{Acl, Direction, Door, Feature, Members, RuleType, Version};
 use margay_net::Prefix;
 use margay_policy::Plan;
 use margay_windows::driver::number;
-use margay_windows::lower::{Lowered, Target, lower_all};
+use margay_windows::lower::{Lowered, Lowering, Target};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -42,7 +42,7 @@ fn numbered(lowered: &Lowered, version: Version) -> Vec<Acl> {
 /// As JSON, exactly as `margay agent` would send it.
 pub(super) fn json(plan: &Plan, node: &str, version: Version, streams: &mut Streams<'_>) -> Result<(), Failure> {
     let mut endpoints = Vec::new();
-    for (id, lowered) in lower_all(plan, &Target::new(version)) {
+    for (id, lowered) in Lowering::new(plan, &Target::new(version)).pods() {
         let pod = &plan.endpoints[id];
         let acls = numbered(&lowered, version).into_iter().zip(&lowered.rules);
         let acls = acls.map(|(acl, lowered)| {
@@ -83,7 +83,7 @@ fn settings(acl: &Acl, version: Version) -> Result<Members, Failure> {
 
 /// As a table for each pod.
 pub(super) fn print(plan: &Plan, version: Version, streams: &mut Streams<'_>) -> Result<(), Failure> {
-    let mut pods = lower_all(plan, &Target::new(version));
+    let mut pods: Vec<_> = Lowering::new(plan, &Target::new(version)).pods().collect();
     pods.sort_by_key(|(id, _)| plan.endpoints[*id].key.clone());
     for (place, (id, lowered)) in pods.iter().enumerate() {
         let pod = &plan.endpoints[*id];
