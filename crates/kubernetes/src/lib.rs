@@ -4,11 +4,12 @@
 //! either ends, which is the ordinary case. It must never know what is made of them: no policy, no engine, no data plane.
 //!
 //! ```text
-//! API server ◄─ Request ─ Reflector ─► Update, Problem
-//!            ── answer ─►   one for each kind, without I/O
+//! API server ◄─ follow ◄─ Request ─ Reflector ─► Update, Problem ─► Cluster, a Source
+//!                │       ── answer ─►   one for each kind, without I/O
+//!              client, by Connection
 //! ```
 //!
-//! A [`Reflector`] is a value that says what to ask next and takes what came: all that a client must know of the API is in it, and can be tested without
+//! [`Cluster`] asks and listens, by [`kube`], and is the source. A [`Reflector`] is a value that says what to ask next and takes what came: all that a client must know of the API is in it, and can be tested without
 //! a server. Facts about the API server are from recorded traffic of a real one (1.36) unless said otherwise:
 //!
 //! - **The end of a watch is no error**, however it comes: it goes on from the last version that was seen.
@@ -36,11 +37,16 @@
 //! assert!(pods.request().path().contains("resourceVersion=9"));
 //! ```
 
+mod cluster;
+mod connection;
+mod follow;
 mod message;
 mod reflector;
 mod request;
 mod resource;
 
+pub use cluster::Cluster;
+pub use connection::{Connection, ConnectionError};
 pub use reflector::{Flow, Reflector};
 pub use request::Request;
 pub use resource::Resource;
