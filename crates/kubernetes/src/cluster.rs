@@ -81,12 +81,25 @@ impl Source for Cluster {
         let mut events = Vec::new();
         for Heard { index, events: more, in_sync, trouble } in self.heard.try_iter() {
             events.extend(more);
-            let state = &mut self.states[index];
-            state.in_sync |= in_sync;
-            if let Some(trouble) = trouble.as_ref().filter(|trouble| state.trouble.as_ref() != Some(trouble)) {
-                events.push(Event::Problem(problem(index, trouble)));
+            let known = trouble.is_none() || self.states.iter().any(|state| state.trouble == trouble);
+            let before = std::mem::replace(&mut self.states[index].trouble, trouble);
+            self.states[index].in_sync |= in_sync;
+            let trouble = self.states[index].trouble.as_deref();
+            match (trouble, before) {
+                // What goes wrong with all kinds alike is said once.
+                (Some(trouble), _) if !known => {
+                    events.push(Event::Problem(problem(
+                        index,
+                        Severity::Warning,
+                        trouble,
+                        "what is known stays in force; it is tried again",
+                    )));
+                }
+                (None, Some(_)) if self.states.iter().all(|state| state.trouble.is_none()) => {
+                    events.push(Event::Problem(problem(index, Severity::Note, "the API server answers again", "")));
+                }
+                _ => {}
             }
-            state.trouble = trouble;
         }
         if !self.told_sync && self.states.iter().all(|state| state.in_sync) {
             self.told_sync = true;
@@ -100,18 +113,18 @@ impl Source for Cluster {
     }
 }
 
-/// What goes wrong with a kind, for whoever reads the log.
-fn problem(index: usize, trouble: &str) -> Problem {
+/// What is to be said of a kind, for whoever reads the log.
+fn problem(index: usize, severity: Severity, message: &str, help: &str) -> Problem {
     let (kind, versions) = Resource::CANDIDATES[index];
     let nowhere = Position { line: 0, column: 0 };
     Problem {
-        severity: Severity::Warning,
+        severity,
         file: Arc::from(Resource::of(kind, versions[0]).to_string()),
         span: Span { start: nowhere, end: nowhere },
         key: None,
         object: Default::default(),
         path: String::new(),
-        message: trouble.to_owned(),
-        help: "what is known stays in force; it is tried again".into(),
+        message: message.to_owned(),
+        help: help.to_owned(),
     }
 }
