@@ -59,6 +59,30 @@ impl Input {
     }
 }
 
+/// Resources that another process is to read.
+#[cfg(target_os = "linux")]
+impl Input {
+    /// Those of these paths.
+    pub(crate) fn of(filename: Vec<PathBuf>) -> Self {
+        Self { filename }
+    }
+
+    /// The paths, relative to nothing.
+    pub(crate) fn absolute(&self) -> Result<Vec<PathBuf>, Failure> {
+        let absolute = |path: &PathBuf| if is_stdin(path) { Ok(path.clone()) } else { std::path::absolute(path) };
+        let paths: io::Result<Vec<PathBuf>> = self.filename.iter().map(absolute).collect();
+        paths.map_err(|error| Failure::usage(format!("the current folder can't be told: {error}")))
+    }
+
+    /// As [`world`](Self::world), with what was on standard input.
+    pub(crate) fn world_and_text(&self, streams: &mut Streams<'_>) -> Result<(World, String), Failure> {
+        let folder = self.read(streams)?;
+        tell_problems(&[&folder], &self.filename, streams)?;
+        let text = if self.reads_stdin() { folder.text_of(STDIN) } else { None };
+        Ok((World::of(vec![folder], Scope::Everything), text.unwrap_or_default()))
+    }
+}
+
 fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }

@@ -4,7 +4,9 @@
 //!   changes them from one state to the next.
 //! * [`probe`] sends packets through them and says which arrived and which were answered.
 //!
-//! Neither knows anything of policy: whoever joins a policy to them programs each node from inside its namespace and compares
+//! * [`standing`] holds a lab that outlives the command that made it.
+//!
+//! Neither of the first two knows anything of policy: whoever joins a policy to them programs each node from inside its namespace and compares
 //! what was measured with what was predicted.
 //!
 //! It needs root, or [`fabric::enter_user_namespace`] first thing in `main`.
@@ -49,3 +51,4 @@ mod checksum;
 pub mod cluster;
 pub mod fabric;
 pub mod probe;
+pub mod standing;

@@ -5,7 +5,7 @@ use super::{file, margay};
 use nix::sched::{CloneFlags, unshare};
 use serde_json::Value;
 
-fn may_run() -> bool {
+pub(super) fn may_run() -> bool {
     // The commands enter a user namespace where they must, which a test's process, of many threads, can't: so root alone.
     let root = nix::unistd::geteuid().is_root();
     let allowed = root && std::thread::spawn(|| unshare(CloneFlags::CLONE_NEWNET).is_ok()).join().unwrap_or(false);

@@ -11,6 +11,8 @@ mod explain;
 mod host;
 #[cfg(target_os = "linux")]
 mod lab;
+#[cfg(target_os = "linux")]
+mod lab_standing;
 mod load;
 mod matrix;
 mod policies;

@@ -12,14 +12,15 @@ pub use error::Error;
 
 use crate::fabric::{BridgeFilter, Fabric, Filter, Wiring};
 use crate::probe::{Outcome, Packet, Probe, Prober, Site, Transport};
-use margay_api::Update;
+use margay_api::{Key, Update};
 use margay_engine::{Engine, Scope};
 use margay_hcn::Version;
 use margay_policy::{Flow, Plan, verdict};
-use margay_vfp::Emulator;
+use margay_vfp::{Clock, Config, Emulator};
 use node::{LinuxNode, NodeAgent, Plane, Wired};
+use serde::{Deserialize, Serialize};
 use shape::Shape;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use windows::{Vfp, WindowsNode};
 
@@ -32,13 +33,14 @@ pub struct Options {
     pub drop_invalid: bool,
     /// When a change of policy denies what is established, such connections end.
     pub cut_established: bool,
-    /// What every node runs; `None` is what each node's labels say. A lab that stays runs Linux alone.
+    /// What every node runs; `None` is what each node's labels say.
     pub os: Option<Os>,
     /// The HNS of Windows nodes.
     pub hns_version: Option<Version>,
     /// Windows nodes are programmed by someone else, who asks their [HNS](Cluster::hns): here, their pods have endpoints, and no ACLs.
     pub windows_by_another: bool,
-    /// Gives the namespaces names under `/run/netns` that begin with this, where they stay until [`Fabric::remove_named`].
+    /// Gives the namespaces names under `/run/netns` that begin with this, where they stay until [`Fabric::remove_named`]. The time of Windows nodes runs by
+    /// itself then, and their pods' frames pass as long as this process [carries](crate::fabric::Switch::forward) them.
     pub name: Option<String>,
 }
 
@@ -66,7 +68,7 @@ pub struct Cluster {
 }
 
 /// What became of a flow's first packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Measured {
     /// It was sent.
     Sent {
@@ -80,7 +82,7 @@ pub enum Measured {
 }
 
 /// Why a flow can't be measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unmeasured {
     /// It would not leave the namespace it begins in.
     Within,
@@ -131,11 +133,15 @@ impl Cluster {
             vfp: Arc::default(),
         };
         cluster.fabric.set_filter(Arc::clone(&cluster.vfp) as Arc<dyn Filter>);
-        cluster.apply(updates)?;
+        cluster.apply(updates).inspect_err(|_| {
+            // What failed is said; what is left, by whoever comes upon it.
+            cluster.options.name.iter().for_each(|name| drop(Fabric::remove_named(name)));
+        })?;
         Ok(cluster)
     }
 
-    /// Takes hold of a standing cluster that [`up`](Self::up) made of these resources under a name, perhaps in another process. Nothing is changed.
+    /// Takes hold of a standing cluster that [`up`](Self::up) made of these resources under a name, perhaps in another process. Nothing is changed. No frame of a
+    /// Windows node's pods passes here: that is for the process that made it.
     ///
     /// # Errors
     /// Where it does not stand, or was made of others.
@@ -148,16 +154,10 @@ impl Cluster {
         whole.in_sync();
         whole.flush();
         let topology = shape.topology(whole.plan(), &options);
-        let fabric = Fabric::attach(&topology, options.name.as_deref().unwrap_or_default())?;
-        Ok(Self {
-            options,
-            fabric,
-            shape,
-            nodes: BTreeMap::new(),
-            whole,
-            prober: Prober::default(),
-            vfp: Arc::default(),
-        })
+        let mut fabric = Fabric::attach(&topology, options.name.as_deref().unwrap_or_default())?;
+        let vfp = Arc::<Vfp>::default();
+        fabric.set_filter(Arc::clone(&vfp) as Arc<dyn Filter>);
+        Ok(Self { options, fabric, shape, nodes: BTreeMap::new(), whole, prober: Prober::default(), vfp })
     }
 
     /// Resources changed: namespaces come and go, and every node's policy follows. A pod's namespace is joined to the others only after the policy
@@ -197,10 +197,13 @@ impl Cluster {
                 Some(agent) => agent.apply(&updates, &wired)?,
                 None => {
                     let plane = if node.switched {
-                        let version = self.options.hns_version.unwrap_or(HNS_VERSION);
+                        let mut config = Config::new(self.options.hns_version.unwrap_or(HNS_VERSION));
+                        if self.options.name.is_some() {
+                            config.clock = Clock::real();
+                        }
                         let by_another = self.options.windows_by_another;
                         let switch = Arc::clone(&self.vfp);
-                        Plane::Windows(Box::new(WindowsNode::start(&node.name, version, by_another, switch)?))
+                        Plane::Windows(Box::new(WindowsNode::start(&node.name, config, by_another, switch)?))
                     } else {
                         let start = || LinuxNode::start(&node.name, wired.options.clone());
                         Plane::Linux(Box::new(self.fabric.node(index).enter(start)??))
@@ -213,6 +216,22 @@ impl Cluster {
         }
         self.fabric.update(&topology)?;
         Ok(())
+    }
+
+    /// These are all the resources from now on.
+    ///
+    /// # Errors
+    /// As of [`up`](Self::up).
+    pub fn replace(&mut self, resources: &[Update]) -> Result<(), Error> {
+        let stay: HashSet<&Key> = resources.iter().map(|update| &update.key).collect();
+        let gone = self.resources().into_iter().filter(|update| !stay.contains(&update.key));
+        let gone: Vec<Update> = gone.map(|update| Update { value: None, ..update }).collect();
+        self.apply(gone.iter().chain(resources))
+    }
+
+    /// Every resource, as an update that brings it.
+    pub fn resources(&self) -> Vec<Update> {
+        self.shape.everything().into_iter().cloned().collect()
     }
 
     /// The Plan of the whole cluster.

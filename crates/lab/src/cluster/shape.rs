@@ -91,7 +91,6 @@ impl Shape {
             gateways: on_bridge,
             uplink: info.map_or(UPLINK.into(), |info| info.uplink.to_string()),
             switched: match options.os {
-                _ if options.name.is_some() => false,
                 Some(os) => os == Os::Windows,
                 None => info.is_some_and(|info| info.windows),
             },

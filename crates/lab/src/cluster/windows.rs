@@ -34,9 +34,10 @@ pub(super) struct WindowsNode {
 
 impl WindowsNode {
     /// Starts HNS with a network for the pods, and the driver unless someone else programs the node.
-    pub(super) fn start(node: &str, version: Version, by_another: bool, switch: Arc<Vfp>) -> Result<Self, Error> {
+    pub(super) fn start(node: &str, config: Config, by_another: bool, switch: Arc<Vfp>) -> Result<Self, Error> {
         let failed = |what: String| Error::Driver { node: node.into(), what };
-        let emulator = Emulator::new(Config::new(version));
+        let version = config.version;
+        let emulator = Emulator::new(config);
         let prefixes = [margay_net::Family::V4, margay_net::Family::V6].map(Prefix::all);
         let prefixes = if version.has(Feature::Ipv6DualStack) { &prefixes[..] } else { &prefixes[..1] };
         let network = emulator.add_network(NetworkKind::L2Bridge, "margay", prefixes);

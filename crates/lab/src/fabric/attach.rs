@@ -35,6 +35,14 @@ impl Fabric {
         on_own_thread(|| attach_here(topology, lab))
     }
 
+    /// Whether any namespace of a named lab is there.
+    ///
+    /// # Errors
+    /// [`Error::File`] where the folder of names can't be read.
+    pub fn is_standing(lab: &str) -> Result<bool> {
+        Ok(!standing(lab)?.is_empty())
+    }
+
     /// Removes every namespace of a named lab and says which they were. Removing what is not there is no error.
     ///
     /// # Errors

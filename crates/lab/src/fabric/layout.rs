@@ -101,7 +101,7 @@ fn lay_wire(topology: &Topology, numbers: &Numbers, layout: &mut Layout) {
     let nodes = nodes.map(|(n, &number)| (number, Place::Node(number), n.uplink.as_str(), wire_interface(&n.name)));
     for (number, place, uplink, name) in nodes.chain([external]) {
         let (index, far) = (port_index(number), mac(Role::Uplink, number));
-        let peer = Peer { place, index: UPLINK_INDEX, name: uplink.into(), mac: far };
+        let peer = Peer { place, index: UPLINK_INDEX, name: uplink.into(), mac: far, cut: false };
         layout.wire.insert(Object::Veth {
             index,
             name,
@@ -174,7 +174,8 @@ fn lay_pod(topology: &Topology, numbers: &Numbers, index: usize, layout: &mut La
         Wiring::Routed => (None, GATEWAY_MAC, port),
         Wiring::Bridge => (Some(BRIDGE_INDEX), mac(Role::PodPort, number), BRIDGE_INDEX),
     };
-    let mut peer = Peer { place: Place::Pod(number), index: UPLINK_INDEX, name: "eth0".into(), mac: pod_mac };
+    let mut peer =
+        Peer { place: Place::Pod(number), index: UPLINK_INDEX, name: "eth0".into(), mac: pod_mac, cut: node.switched };
     if node.switched {
         // The wire between node and pod is cut in two, with a port of the switch at each loose end.
         let [to_node, to_pod] = [Side::Node, Side::Pod].map(|side| (switch_index(side, number), side));
@@ -183,7 +184,7 @@ fn lay_pod(topology: &Topology, numbers: &Numbers, index: usize, layout: &mut La
         switch.insert(Object::Veth { index, name, mac: mac_of(Side::Pod), bridge: None, peer });
         switch.insert(Object::FarEnd { index: to_node.0 });
         let name = switch_interface(Side::Node, &pod.id);
-        peer = Peer { place: Place::Switch, index: to_node.0, name, mac: mac_of(Side::Node) };
+        peer = Peer { place: Place::Switch, index: to_node.0, name, mac: mac_of(Side::Node), cut: true };
     }
     node_side.insert(Object::Veth { index: port, name: host_interface(&pod.id), mac: port_mac, bridge, peer });
     if bridge.is_some() {

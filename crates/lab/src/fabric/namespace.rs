@@ -69,6 +69,16 @@ impl Namespace {
         Ok(Namespace { descriptor: file.into(), label: label.into(), serial: SERIAL.fetch_add(1, Ordering::Relaxed) })
     }
 
+    /// Another hold on the same namespace.
+    ///
+    /// # Errors
+    /// [`Error::File`] where the process has too many files open.
+    pub fn try_clone(&self) -> Result<Namespace> {
+        let descriptor = self.descriptor.try_clone();
+        let descriptor = descriptor.map_err(file_error("holding the network namespace", Path::new(&self.label)))?;
+        Ok(Namespace { descriptor, label: self.label.clone(), serial: self.serial })
+    }
+
     /// Gives the namespace a name under `/run/netns`, where it stays after this process has ended.
     ///
     /// # Errors

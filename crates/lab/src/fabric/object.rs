@@ -66,6 +66,8 @@ pub(super) struct Peer {
     pub(super) index: u32,
     pub(super) name: String,
     pub(super) mac: Mac,
+    /// Whether both ends cut TCP into packets, as for a real device, where a veth pair hands on segments that are longer than any frame.
+    pub(super) cut: bool,
 }
 
 /// One thing in a namespace. The order of the variants is the order in which things can be made; the reverse is the
@@ -188,6 +190,10 @@ impl Object {
                     LinkAttribute::Address(peer.mac.to_vec()),
                     LinkAttribute::NetNsFd(descriptor(peer.place)),
                 ];
+                if peer.cut {
+                    link.attributes.push(LinkAttribute::GsoMaxSegs(1));
+                    far.attributes.push(LinkAttribute::GsoMaxSegs(1));
+                }
                 link.attributes.push(LinkAttribute::LinkInfo(vec![
                     LinkInfo::Kind(InfoKind::Veth),
                     LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(far))),

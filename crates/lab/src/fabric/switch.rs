@@ -10,7 +10,7 @@
 use std::fmt::Debug;
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use nix::errno::Errno;
@@ -95,6 +95,11 @@ impl Switch {
         Ok(came)
     }
 
+    /// What can be read from when frames have come in.
+    pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.ports.iter().flat_map(|port| [port.to_pod.socket.as_fd(), port.to_node.socket.as_fd()])
+    }
+
     /// Forgets every connection that the filter knows.
     pub(super) fn forget_connections(&self) {
         self.filter.iter().for_each(|filter| filter.forget_connections());
@@ -165,7 +170,7 @@ impl End {
 
     fn send(&self, frame: &[u8]) -> io::Result<()> {
         match send(self.socket.as_raw_fd(), frame, MsgFlags::empty()) {
-            Ok(_) | Err(Errno::EMSGSIZE | Errno::ENOBUFS | Errno::ENETDOWN | Errno::ENXIO) => Ok(()),
+            Ok(_) | Err(Errno::EMSGSIZE | Errno::EAGAIN | Errno::ENOBUFS | Errno::ENETDOWN | Errno::ENXIO) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
     }

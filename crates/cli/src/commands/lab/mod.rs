@@ -1,5 +1,6 @@
 //! `margay lab`: the resources as network namespaces with the real data plane.
 
+mod hold;
 mod run;
 mod standing;
 
@@ -8,7 +9,7 @@ use margay_lab::cluster::{Cluster, Measured};
 use margay_lab::fabric::{self, Privilege};
 use margay_policy::Flow;
 
-/// Make the cluster real: pods and nodes as network namespaces, policies as nftables, flows as packets
+/// Make the cluster real: pods and nodes as network namespaces, policies as nftables or the ACLs of an emulated HNS, flows as packets
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -19,8 +20,11 @@ pub(crate) struct Args {
 enum Command {
     Run(run::Args),
     Up(standing::UpArgs),
+    Apply(standing::ApplyArgs),
     Probe(standing::ProbeArgs),
     Down(standing::DownArgs),
+    #[command(hide = true)]
+    Hold(hold::Args),
 }
 
 /// How pods are joined to their nodes.
@@ -46,8 +50,10 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Exit, Failur
     match &args.command {
         Command::Run(args) => run::run(args, streams),
         Command::Up(args) => standing::up(args, streams),
+        Command::Apply(args) => standing::apply(args, streams),
         Command::Probe(args) => standing::probe(args, streams),
         Command::Down(args) => standing::down(args, streams),
+        Command::Hold(args) => hold::run(args, streams),
     }
 }
 
