@@ -50,6 +50,16 @@ pub trait Source {
     fn places(&self) -> &HashMap<Key, Place>;
 }
 
+impl<S: Source + ?Sized> Source for Box<S> {
+    fn poll(&mut self) -> Vec<Event> {
+        (**self).poll()
+    }
+
+    fn places(&self) -> &HashMap<Key, Place> {
+        (**self).places()
+    }
+}
+
 /// One step of a source's stream.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {

@@ -156,7 +156,7 @@ pub fn decode(node: &Node, file: &Arc<str>) -> Option<Decoded> {
 }
 
 /// [`decode`], with the `apiVersion` and the `kind` that items of a typed list leave out.
-pub(crate) fn decode_as(node: &Node, file: &Arc<str>, api: &str, kind: &str) -> Option<Decoded> {
+pub fn decode_as(node: &Node, file: &Arc<str>, api: &str, kind: &str) -> Option<Decoded> {
     let at = At::root(node);
     let text = |name: &str| node.get(name).and_then(Node::as_text);
     let (api, kind) = (text("apiVersion").unwrap_or(api), text("kind").unwrap_or(kind));

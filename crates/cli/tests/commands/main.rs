@@ -4,6 +4,7 @@
 
 #[cfg(target_os = "linux")]
 mod agent;
+mod cluster;
 mod cyclonus;
 mod eval;
 mod explain;

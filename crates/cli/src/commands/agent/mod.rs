@@ -1,4 +1,4 @@
-//! `margay agent`: the node agent, on a folder of YAML.
+//! `margay agent`: the node agent, on a folder of YAML or on a cluster.
 
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
@@ -18,7 +18,8 @@ use crate::words::counted;
 use lock::Lock;
 use margay_agent::{Agent, Failing, Followed, Options, Status, Waker};
 use margay_dataplane::{Driver, Object, Recorder};
-use margay_datastore::Folder;
+use margay_datastore::{Folder, Source};
+use margay_kubernetes::{Cluster, Connection};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -31,10 +32,11 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// The bounds of --poll.
 const POLL: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
 
-/// Keep what is enforced on this node equal to a folder of YAML, for as long as it runs
+/// Keep what is enforced on this node equal to a cluster, or to a folder of YAML, for as long as it runs
 ///
-/// The files are read again each --poll, and the data plane is programmed with what changed. What someone else changes in the data
-/// plane is mended. What can't be read stays as it was last read; an object that is removed is gone.
+/// The cluster is the one that kubectl would ask, or in a pod its own; with -f it is files, which are read again each --poll. The data plane is programmed
+/// with what changed, and what someone else changes in it is mended. What can't be read stays as it was last read; an object that is removed is gone. Nothing
+/// is programmed before all that there is has been read, and an API server that is away changes nothing.
 ///
 /// However it ends, by SIGTERM, Ctrl-C or a crash, what is in force stays in force, and the next start writes only what differs: established
 /// connections live on. One agent runs on a node; a second one refuses to start. Lines about what happens go to standard error.
@@ -43,9 +45,13 @@ const POLL: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Dur
 pub(crate) struct Args {
     /// YAML or JSON: a folder with all below it, or a file; may be repeated
     #[arg(short, long = "filename", value_name = "FILE|DIR")]
-    #[cfg_attr(not(windows), arg(required = true))]
-    #[cfg_attr(windows, arg(required_unless_present = "service"))]
     filename: Vec<PathBuf>,
+    /// The kubeconfig file that tells of the cluster
+    #[arg(long, value_name = "FILE", conflicts_with = "filename")]
+    kubeconfig: Option<PathBuf>,
+    /// A context of the kubeconfig, in the place of its current one
+    #[arg(long, value_name = "NAME", conflicts_with = "filename")]
+    context: Option<String>,
     /// This node's name, as Pods have it in spec.nodeName
     #[arg(long, value_name = "NAME")]
     #[cfg_attr(not(windows), arg(required = true))]
@@ -77,6 +83,8 @@ pub(crate) struct Args {
 #[cfg(target_os = "linux")]
 const AFTER_HELP: &str = "\
 Examples:
+  sudo margay agent --node worker-1
+  sudo margay agent --node worker-1 --kubeconfig /etc/margay/kubeconfig
   sudo margay agent -f cluster/ --node worker-1
   sudo margay agent -f cluster/ --node worker-1 --once
   sudo margay agent -f cluster/ --node worker-1 --status-file /run/margay/status.json
@@ -84,6 +92,7 @@ Examples:
 #[cfg(windows)]
 const AFTER_HELP: &str = "\
 Examples:
+  margay agent --node worker-1 --kubeconfig C:\\margay\\kubeconfig
   margay agent -f C:\\margay\\cluster --node worker-1
   margay agent -f C:\\margay\\cluster --node worker-1 --dry-run
   margay agent -f C:\\margay\\cluster --node worker-1 --service install
@@ -112,9 +121,6 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Exit, Failur
 /// Runs the agent until it is to stop, or with --once until all is in force that can be; how it went.
 fn follow(args: &Args, waker: &Waker) -> Result<Status, Failure> {
     let node = args.node.as_deref().ok_or_else(|| Failure::usage("--node is missing: which node is this?"))?;
-    if args.filename.is_empty() {
-        return Err(Failure::usage("-f is missing: which folder is to be followed?"));
-    }
     for path in &args.filename {
         readable(path).map_err(|error| {
             // Programming as much as nothing would open what was closed.
@@ -132,7 +138,7 @@ fn follow(args: &Args, waker: &Waker) -> Result<Status, Failure> {
         },
     };
     let options = Options { node: node.into(), poll: args.poll };
-    let source = Followed::new(Folder::new(&args.filename));
+    let source = source(args, waker)?;
     let mut agent = Agent::new(options, source, driver, Instant::now());
     let deadline = args.once.then(|| Instant::now() + ONCE);
     agent.run(waker, deadline, |status| {
@@ -141,6 +147,21 @@ fn follow(args: &Args, waker: &Waker) -> Result<Status, Failure> {
     });
     info!("stopped: what is in force stays in force");
     Ok(agent.status())
+}
+
+/// Where resources come from.
+fn source(args: &Args, waker: &Waker) -> Result<Box<dyn Source>, Failure> {
+    if !args.filename.is_empty() {
+        return Ok(Box::new(Followed::new(Folder::new(&args.filename))));
+    }
+    let connection = Connection { kubeconfig: args.kubeconfig.clone(), context: args.context.clone() };
+    let waker = waker.clone();
+    let cluster = Cluster::follow(&connection, move || waker.source());
+    Ok(Box::new(cluster.map_err(|error| {
+        Failure::usage(format!(
+            "{error}; what is in force stays in force (with -f, a folder takes the place of a cluster)"
+        ))
+    })?))
 }
 
 /// The driver, waited for where the platform's data plane may come later than the agent; or, where the agent is to stop before that, how it went.
@@ -194,6 +215,10 @@ fn tell(status: &Status, dry_run: bool, streams: &mut Streams<'_>) -> Result<Exi
     let (endpoints, node) = (counted(status.endpoints, "endpoint"), &status.node);
     for unsupported in status::unsupported(status) {
         writeln!(streams.stdout, "{unsupported}")?;
+    }
+    if !status.in_sync {
+        writeln!(streams.stdout, "Nothing was programmed: the cluster could not be read within {} s.", ONCE.as_secs())?;
+        return Ok(Exit::Findings);
     }
     if status.waiting > 0 {
         writeln!(

@@ -120,8 +120,9 @@ fn info(args: &Args) -> Result<ServiceInfo, Failure> {
     let program = std::env::current_exe()
         .map_err(|error| Failure::usage(format!("it can't be told where this program is: {error}")))?;
     let node = args.node.as_deref().ok_or_else(|| Failure::usage("--node is missing: which node is this?"))?;
-    if args.filename.is_empty() {
-        return Err(Failure::usage("-f is missing: which folder is to be followed?"));
+    if args.filename.is_empty() && args.kubeconfig.is_none() {
+        // The local system has no kubeconfig of its own.
+        return Err(Failure::usage("--kubeconfig or -f is missing: which cluster or folder is to be followed?"));
     }
     let poll = humantime::format_duration(args.poll).to_string().replace(' ', "");
     let mut arguments: Vec<OsString> =
@@ -129,11 +130,14 @@ fn info(args: &Args) -> Result<ServiceInfo, Failure> {
     for path in &args.filename {
         arguments.extend(["-f".into(), whole(path)?.into()]);
     }
-    for (flag, path) in [("--status-file", &args.status_file), ("--log-file", &args.log_file)] {
+    let files =
+        [("--kubeconfig", &args.kubeconfig), ("--status-file", &args.status_file), ("--log-file", &args.log_file)];
+    for (flag, path) in files {
         if let Some(path) = path {
             arguments.extend([flag.into(), whole(path)?.into()]);
         }
     }
+    arguments.extend(args.context.iter().flat_map(|context| ["--context".into(), context.into()]));
     arguments.extend(args.dry_run.then(|| "--dry-run".into()));
     arguments.extend(args.platform.arguments().into_iter().map(OsString::from));
     Ok(ServiceInfo {

@@ -1,0 +1,130 @@
+//! A cluster as a source.
+
+use crate::Resource;
+use crate::connection::{Connection, ConnectionError};
+use crate::follow::{Heard, follow};
+use margay_api::document::{Position, Span};
+use margay_api::{Key, Place, Problem, Severity};
+use margay_datastore::{Event, Source};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use tokio::runtime::Builder;
+use tokio::task::LocalSet;
+
+/// The resources of a cluster, followed on a thread of its own until this is dropped.
+///
+/// A server that is away, or won't, changes nothing: what was told stays as it is, and is brought up to date when the server is back. The thread ends with
+/// the next thing that it hears after this is dropped.
+pub struct Cluster {
+    heard: Receiver<Heard>,
+    states: Vec<State>,
+    told_sync: bool,
+    places: HashMap<Key, Place>,
+}
+
+/// How it stands with a kind.
+#[derive(Clone, Default)]
+struct State {
+    in_sync: bool,
+    trouble: Option<String>,
+}
+
+impl Cluster {
+    /// Follows every kind that Margay reads; `wake` is called whenever there is something for [`Source::poll`]. Kinds that are not served are waited for,
+    /// and keep nothing back.
+    ///
+    /// # Errors
+    /// Where the configuration can't be used. A server that does not answer is no error.
+    pub fn follow(connection: &Connection, wake: impl Fn() + Send + Clone + 'static) -> Result<Self, ConnectionError> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        // Made on this thread, so that what is wrong with it is known at once.
+        let config = runtime.block_on(connection.config())?;
+        let (tell, heard) = channel();
+        let (ready, made) = channel();
+        thread::Builder::new().name("kubernetes".into()).spawn(move || {
+            let local = LocalSet::new();
+            local.block_on(&runtime, async move {
+                let client = match kube::Client::try_from(config) {
+                    Ok(client) => client,
+                    Err(error) => return drop(ready.send(Err(error))),
+                };
+                let _ = ready.send(Ok(()));
+                let followed = Resource::CANDIDATES.iter().enumerate().map(|(index, (kind, versions))| {
+                    let tell = teller(tell.clone(), wake.clone());
+                    tokio::task::spawn_local(follow(client.clone(), (*kind, versions), index, tell))
+                });
+                let followed: Vec<_> = followed.collect();
+                drop(tell);
+                for one in followed {
+                    let _ = one.await;
+                }
+            });
+        })?;
+        made.recv().unwrap_or(Ok(()))?;
+        let states = vec![State::default(); Resource::CANDIDATES.len()];
+        Ok(Self { heard, states, told_sync: false, places: HashMap::new() })
+    }
+}
+
+fn teller(tell: Sender<Heard>, wake: impl Fn()) -> impl Fn(Heard) -> bool {
+    move |heard| {
+        let listened = tell.send(heard).is_ok();
+        wake();
+        listened
+    }
+}
+
+impl Source for Cluster {
+    fn poll(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        for Heard { index, events: more, in_sync, trouble } in self.heard.try_iter() {
+            events.extend(more);
+            let known = trouble.is_none() || self.states.iter().any(|state| state.trouble == trouble);
+            let before = std::mem::replace(&mut self.states[index].trouble, trouble);
+            self.states[index].in_sync |= in_sync;
+            let trouble = self.states[index].trouble.as_deref();
+            match (trouble, before) {
+                // What goes wrong with all kinds alike is said once.
+                (Some(trouble), _) if !known => {
+                    events.push(Event::Problem(problem(
+                        index,
+                        Severity::Warning,
+                        trouble,
+                        "what is known stays in force; it is tried again",
+                    )));
+                }
+                (None, Some(_)) if self.states.iter().all(|state| state.trouble.is_none()) => {
+                    events.push(Event::Problem(problem(index, Severity::Note, "the API server answers again", "")));
+                }
+                _ => {}
+            }
+        }
+        if !self.told_sync && self.states.iter().all(|state| state.in_sync) {
+            self.told_sync = true;
+            events.push(Event::InSync);
+        }
+        events
+    }
+
+    fn places(&self) -> &HashMap<Key, Place> {
+        &self.places
+    }
+}
+
+/// What is to be said of a kind, for whoever reads the log.
+fn problem(index: usize, severity: Severity, message: &str, help: &str) -> Problem {
+    let (kind, versions) = Resource::CANDIDATES[index];
+    let nowhere = Position { line: 0, column: 0 };
+    Problem {
+        severity,
+        file: Arc::from(Resource::of(kind, versions[0]).to_string()),
+        span: Span { start: nowhere, end: nowhere },
+        key: None,
+        object: Default::default(),
+        path: String::new(),
+        message: message.to_owned(),
+        help: help.to_owned(),
+    }
+}
