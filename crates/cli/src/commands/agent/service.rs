@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use windows_service::service::{
-    Service, ServiceAccess, ServiceAction, ServiceActionType, ServiceControl, ServiceControlAccept, ServiceDependency,
+    Service, ServiceAccess, ServiceAction, ServiceActionType, ServiceControl, ServiceControlAccept,
     ServiceErrorControl, ServiceExitCode, ServiceFailureActions, ServiceFailureResetPeriod, ServiceInfo,
     ServiceStartType, ServiceState, ServiceStatus, ServiceType,
 };
@@ -18,8 +18,6 @@ use windows_service::{Error, define_windows_service, service_dispatcher};
 
 /// The name of the service.
 const NAME: &str = "margay";
-/// The name of the Host Networking Service, after which it starts \[MS\].
-const HNS: &str = "hns";
 /// How long `uninstall` waits for the service to stop.
 const STOPPING: Duration = Duration::from_secs(30);
 /// `ERROR_ACCESS_DENIED`.
@@ -37,7 +35,7 @@ const EXISTS: i32 = 1073;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Command {
-    /// Register it with these arguments, to start with Windows after HNS and again after a failure
+    /// Register it with these arguments, to start with Windows and again after a failure
     Install,
     /// Stop it and remove it; what is in force stays in force
     Uninstall,
@@ -148,7 +146,8 @@ fn info(args: &Args) -> Result<ServiceInfo, Failure> {
         error_control: ServiceErrorControl::Normal,
         executable_path: program,
         launch_arguments: arguments,
-        dependencies: vec![ServiceDependency::Service(HNS.into())],
+        // Not on HNS, which it waits for: whoever restarts HNS would stop it, and nobody start it again.
+        dependencies: Vec::new(),
         // The local system, which HNS obeys.
         account_name: None,
         account_password: None,
