@@ -42,9 +42,8 @@ pub(crate) async fn follow(
     // What one API version told is known when it is another that is served.
     let mut reflector = Reflector::new(Resource::of(kind, versions[0]), seed);
     loop {
-        if let [_, _, ..] = versions
-            && reflector.is_empty()
-        {
+        // Of what is not there, a client that may do little is told that it may not: only discovery, which is everybody's, tells.
+        if versions[0].contains('/') && reflector.is_empty() {
             match served(&client, kind, versions).await {
                 Ok(Some(version)) if reflector.resource().api_version == version => {}
                 Ok(Some(version)) => reflector = Reflector::new(Resource::of(kind, version), seed),

@@ -46,12 +46,13 @@ fn answer(mut stream: TcpStream, lists: &HashMap<String, String>) -> Option<()> 
     let first = lines.next()?;
     let _ = lines.take_while(|line| !line.is_empty()).count();
     let (path, query) = first.split(' ').nth(1)?.split_once('?').unwrap_or((first.split(' ').nth(1)?, ""));
-    let crds = "/apis/crd.projectcalico.org/v1";
+    let in_group = |group: &str| {
+        let names = lists.keys().filter_map(|path| path.strip_prefix(group)?.strip_prefix('/'));
+        names.map(|name| json!({"name": name})).collect::<Vec<Value>>()
+    };
     let (code, body) = match lists.get(path) {
-        _ if path == crds => {
-            let names = lists.keys().filter_map(|path| path.strip_prefix(crds)?.strip_prefix('/'));
-            let names: Vec<Value> = names.map(|name| json!({"name": name})).collect();
-            (200, json!({"resources": names}).to_string())
+        None if path.starts_with("/apis/") && !in_group(path).is_empty() => {
+            (200, json!({"resources": in_group(path)}).to_string())
         }
         None => (404, "404 page not found".to_owned()),
         Some(_) if query.contains("sendInitialEvents") => (422, json!({"message": "no such watch"}).to_string()),
