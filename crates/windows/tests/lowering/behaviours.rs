@@ -371,3 +371,25 @@ fn what_would_have_to_name_a_protocol_without_a_name_is_closed_and_said() {
     let said: Vec<_> = web.unsupported.iter().map(|said| (said.rule.index, said.field)).collect();
     assert_eq!(said, [(0, "protocol"), (1, "budget")]);
 }
+
+#[test]
+fn rules_are_not_joined_past_one_that_decides_otherwise() {
+    let rules = "{action: Allow, protocol: TCP, source: {nets: [10.1.0.0/16]}, destination: {ports: [80]}}, \
+                 {action: Deny, protocol: TCP, source: {nets: [10.1.2.0/24]}}, \
+                 {action: Allow, protocol: TCP, source: {nets: [10.1.0.0/16]}, destination: {ports: [81]}}, \
+                 {action: Allow, protocol: TCP, source: {nets: [10.3.0.0/16]}, destination: {ports: [81]}}";
+    check(
+        "9.5",
+        &global("p", "default", 1, rules),
+        &expect![[r#"
+            In  Allow from 10.0.0.1/32 to 10.0.0.1/32  [to itself]
+            In  Allow from 192.0.2.1/32  [from its own node]
+            In  Allow TCP from 10.1.0.0/16 local port 80  [GlobalNetworkPolicy p ingress[0]]
+            In  Block TCP from 10.1.2.0/24  [GlobalNetworkPolicy p ingress[1]]
+            In  Allow TCP from 10.1.0.0/16,10.3.0.0/16 local port 81  [GlobalNetworkPolicy p ingress[2]; GlobalNetworkPolicy p ingress[3]]
+            In  Block  [end of tier default (GlobalNetworkPolicy p)]
+            Out Allow to 0.0.0.0/0  [profile]
+            Out Block  []
+        "#]],
+    );
+}
