@@ -4,10 +4,9 @@ use crate::Resource;
 use crate::connection::{Connection, ConnectionError};
 use crate::follow::{Heard, follow};
 use margay_api::document::{Position, Span};
-use margay_api::{Key, Place, Problem, Severity};
+use margay_api::{Key, Kind, Place, Problem, Severity};
 use margay_datastore::{Event, Source};
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use tokio::runtime::Builder;
@@ -25,10 +24,17 @@ pub struct Cluster {
 }
 
 /// How it stands with a kind.
-#[derive(Clone, Default)]
 struct State {
+    /// What it is called.
+    name: String,
     in_sync: bool,
     trouble: Option<String>,
+}
+
+impl State {
+    fn of((kind, versions): (Kind, Vec<&'static str>)) -> Self {
+        Self { name: Resource::of(kind, versions[0]).to_string(), in_sync: false, trouble: None }
+    }
 }
 
 impl Cluster {
@@ -51,9 +57,9 @@ impl Cluster {
                     Err(error) => return drop(ready.send(Err(error))),
                 };
                 let _ = ready.send(Ok(()));
-                let followed = Resource::CANDIDATES.iter().enumerate().map(|(index, (kind, versions))| {
+                let followed = Kind::readable().enumerate().map(|(index, candidate)| {
                     let tell = teller(tell.clone(), wake.clone());
-                    tokio::task::spawn_local(follow(client.clone(), (*kind, versions), index, tell))
+                    tokio::task::spawn_local(follow(client.clone(), candidate, index, tell))
                 });
                 let followed: Vec<_> = followed.collect();
                 drop(tell);
@@ -63,7 +69,7 @@ impl Cluster {
             });
         })?;
         made.recv().unwrap_or(Ok(()))?;
-        let states = vec![State::default(); Resource::CANDIDATES.len()];
+        let states: Vec<State> = Kind::readable().map(State::of).collect();
         Ok(Self { heard, states, told_sync: false, places: HashMap::new() })
     }
 }
@@ -89,14 +95,19 @@ impl Source for Cluster {
                 // What goes wrong with all kinds alike is said once.
                 (Some(trouble), _) if !known => {
                     events.push(Event::Problem(problem(
-                        index,
+                        &self.states[index].name,
                         Severity::Warning,
                         trouble,
                         "what is known stays in force; it is tried again",
                     )));
                 }
                 (None, Some(_)) if self.states.iter().all(|state| state.trouble.is_none()) => {
-                    events.push(Event::Problem(problem(index, Severity::Note, "the API server answers again", "")));
+                    events.push(Event::Problem(problem(
+                        &self.states[index].name,
+                        Severity::Note,
+                        "the API server answers again",
+                        "",
+                    )));
                 }
                 _ => {}
             }
@@ -114,12 +125,11 @@ impl Source for Cluster {
 }
 
 /// What is to be said of a kind, for whoever reads the log.
-fn problem(index: usize, severity: Severity, message: &str, help: &str) -> Problem {
-    let (kind, versions) = Resource::CANDIDATES[index];
+fn problem(kind: &str, severity: Severity, message: &str, help: &str) -> Problem {
     let nowhere = Position { line: 0, column: 0 };
     Problem {
         severity,
-        file: Arc::from(Resource::of(kind, versions[0]).to_string()),
+        file: kind.into(),
         span: Span { start: nowhere, end: nowhere },
         key: None,
         object: Default::default(),

@@ -34,7 +34,7 @@ pub(crate) struct Heard {
 /// Follows a kind by the first of its API versions that is served. Ends when `tell` says that nobody listens.
 pub(crate) async fn follow(
     client: Client,
-    (kind, versions): (Kind, &[&str]),
+    (kind, versions): (Kind, Vec<&'static str>),
     index: usize,
     tell: impl Fn(Heard) -> bool,
 ) {
@@ -44,7 +44,7 @@ pub(crate) async fn follow(
     loop {
         // Of what is not there, a client that may do little is told that it may not: only discovery, which is everybody's, tells.
         if versions[0].contains('/') && reflector.is_empty() {
-            match served(&client, kind, versions).await {
+            match served(&client, kind, &versions).await {
                 Ok(Some(version)) if reflector.resource().api_version == version => {}
                 Ok(Some(version)) => reflector = Reflector::new(Resource::of(kind, version), seed),
                 Ok(None) => {

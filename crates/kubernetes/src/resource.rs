@@ -14,31 +14,6 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// Every kind that Margay reads, each with the API versions that it is read in, the one to take first. Of Calico's kinds the API comes before what it
-    /// stores them as.
-    pub const CANDIDATES: &[(Kind, &[&str])] = &[
-        (Kind::Namespace, &["v1"]),
-        (Kind::ServiceAccount, &["v1"]),
-        (Kind::Node, &["v1"]),
-        (Kind::Pod, &["v1"]),
-        (Kind::Service, &["v1"]),
-        (Kind::EndpointSlice, &["discovery.k8s.io/v1"]),
-        (Kind::NetworkPolicy, &["networking.k8s.io/v1"]),
-        (Kind::ClusterNetworkPolicy, &["policy.networking.k8s.io/v1alpha2"]),
-        (Kind::AdminNetworkPolicy, &["policy.networking.k8s.io/v1alpha1"]),
-        (Kind::BaselineAdminNetworkPolicy, &["policy.networking.k8s.io/v1alpha1"]),
-        (Kind::Tier, CALICO),
-        (Kind::CalicoNetworkPolicy, CALICO),
-        (Kind::GlobalNetworkPolicy, CALICO),
-        (Kind::StagedNetworkPolicy, CALICO),
-        (Kind::StagedGlobalNetworkPolicy, CALICO),
-        (Kind::StagedKubernetesNetworkPolicy, CALICO),
-        (Kind::NetworkSet, CALICO),
-        (Kind::GlobalNetworkSet, CALICO),
-        (Kind::Profile, CALICO),
-        (Kind::HostEndpoint, CALICO),
-    ];
-
     /// A kind at an API version.
     pub fn of(kind: Kind, api_version: &str) -> Self {
         Self { kind, api_version: api_version.into() }
@@ -59,8 +34,6 @@ impl Resource {
         format!("/{root}/{}/{}", self.api_version, self.plural())
     }
 }
-
-const CALICO: &[&str] = &["projectcalico.org/v3", "crd.projectcalico.org/v1"];
 
 impl fmt::Display for Resource {
     /// As `kubectl` names it: `networkpolicies.networking.k8s.io`.
@@ -95,9 +68,6 @@ mod tests {
         ] {
             let resource = Resource::of(kind, api);
             assert_eq!((resource.path().as_str(), resource.to_string().as_str()), (path, name));
-        }
-        for (kind, versions) in Resource::CANDIDATES {
-            assert!(!versions.is_empty(), "{kind:?}");
         }
     }
 }

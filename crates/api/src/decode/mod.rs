@@ -112,6 +112,13 @@ const KINDS: &[(Kind, &[(&str, Spelling)])] = &[
     (Kind::HostEndpoint, CALICO),
 ];
 
+impl Kind {
+    /// Every kind that is read, and the `apiVersion`s that it is read in, the one to prefer first: of Calico's kinds the API before what it stores them as.
+    pub fn readable() -> impl Iterator<Item = (Kind, Vec<&'static str>)> {
+        KINDS.iter().map(|(kind, versions)| (*kind, versions.iter().map(|(version, _)| *version).collect()))
+    }
+}
+
 /// Groups that had these kinds in other versions, or before they moved.
 const FORMER_GROUPS: &[&str] = &["extensions"];
 

@@ -18,7 +18,6 @@ pub(crate) struct Store {
     pub(crate) refusals: AtomicU32,
     /// Items of a page.
     pub(crate) page: AtomicU32,
-    pub(crate) requests: AtomicU32,
 }
 
 impl Store {
@@ -89,7 +88,6 @@ impl Shared {
         let target = first.split(' ').nth(1).unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let parameter = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-        self.store.requests.fetch_add(1, Ordering::SeqCst);
         let refused = self.store.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         let _ = match (path, refused) {
             (_, Ok(_)) => answer(&mut stream, 403, &status(403, "not known yet")),
