@@ -81,7 +81,7 @@ fn told(reflector: &Reflector, index: usize, events: Vec<Event>, tell: &impl Fn(
 }
 
 /// The first API version that serves a kind.
-async fn served<'a>(client: &Client, kind: Kind, versions: &[&'a str]) -> Result<Option<&'a str>, String> {
+pub(crate) async fn served<'a>(client: &Client, kind: Kind, versions: &[&'a str]) -> Result<Option<&'a str>, String> {
     for version in versions {
         let request = http::Request::get(format!("/apis/{version}")).body(Body::empty());
         let request = request.map_err(|error| error.to_string())?;
@@ -174,14 +174,14 @@ async fn watch(mut body: Body, reflector: &mut Reflector, index: usize, tell: &i
 }
 
 /// The text of an answer.
-async fn text(body: Body) -> Result<String, String> {
+pub(crate) async fn text(body: Body) -> Result<String, String> {
     let whole = timeout(ANSWER, Limited::new(body, LONGEST).collect()).await;
     let whole = whole.map_err(|_| "its answer takes too long".to_owned())?.map_err(|error| error.to_string())?;
     String::from_utf8(whole.to_bytes().into()).map_err(|_| "its answer is no UTF-8".into())
 }
 
 /// An error with its causes, each said once.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut said = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

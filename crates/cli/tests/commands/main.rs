@@ -13,6 +13,8 @@ mod host;
 mod lab;
 #[cfg(target_os = "linux")]
 mod lab_standing;
+#[cfg(target_os = "linux")]
+mod live;
 mod load;
 mod matrix;
 mod policies;
