@@ -1,9 +1,10 @@
 //! The loop.
 
 use crate::ledger::Ledger;
-use crate::{Signals, Status, Unsupported, Waker};
-use margay_api::{Key, Severity};
-use margay_dataplane::{Driver, Object, Reconciler};
+use crate::waits::Waits;
+use crate::{Observer, Signals, Status, Unsupported, Waker};
+use margay_api::Severity;
+use margay_dataplane::{Driver, Reconciler};
 use margay_datastore::{Event, Source};
 use margay_engine::{Engine, Scope};
 use margay_policy::{Direction, RuleId};
@@ -31,6 +32,8 @@ pub struct Agent<S, D> {
     engine: Engine,
     reconciler: Reconciler<D>,
     ledger: Ledger,
+    waits: Waits,
+    observers: Vec<Box<dyn Observer>>,
     in_sync: bool,
     next_poll: Instant,
 }
@@ -44,9 +47,20 @@ impl<S: Source, D: Driver> Agent<S, D> {
             source,
             reconciler: Reconciler::new(driver, now),
             ledger: Ledger::default(),
+            waits: Waits::default(),
+            observers: Vec::new(),
             in_sync: false,
             next_poll: now,
         }
+    }
+
+    /// Has it watched from now on.
+    pub fn watch(&mut self, observer: Box<dyn Observer>) {
+        self.observers.push(observer);
+    }
+
+    fn tell(&mut self, tell: impl Fn(&mut dyn Observer)) {
+        self.observers.iter_mut().for_each(|observer| tell(&mut **observer));
     }
 
     /// Works until the waker says stop, `report` breaks, or the deadline comes. `report` is given the status whenever it has changed, first after the
@@ -60,15 +74,21 @@ impl<S: Source, D: Driver> Agent<S, D> {
         let mut reported = None;
         loop {
             let next = self.next_wake();
-            let signals = waker.wait(deadline.map_or(next, |deadline| next.min(deadline)));
+            let next = deadline.map_or(next, |deadline| next.min(deadline));
+            self.tell(|observer| observer.sleeps(next));
+            let signals = waker.wait(next);
+            self.tell(|observer| observer.wakes());
             let now = Instant::now();
             if signals.stop || deadline.is_some_and(|deadline| deadline <= now) {
                 return;
             }
             self.step(signals, now);
             let status = self.status();
-            if reported.as_ref() != Some(&status) && report(&status).is_break() {
-                return;
+            if reported.as_ref() != Some(&status) {
+                self.tell(|observer| observer.status(&status));
+                if report(&status).is_break() {
+                    return;
+                }
             }
             reported = Some(status);
         }
@@ -83,6 +103,7 @@ impl<S: Source, D: Driver> Agent<S, D> {
         if self.in_sync {
             let events = self.reconciler.poll(self.engine.plan(), now);
             self.ledger.take(events, &self.reconciler, now);
+            self.waits.look(self.engine.plan(), &self.reconciler, now);
         }
     }
 
@@ -105,10 +126,11 @@ impl<S: Source, D: Driver> Agent<S, D> {
             revision: plan.revision,
             endpoints: plan.endpoints.iter().count(),
             policies: plan.policies.iter().filter(|(_, policy)| policy.enforced).count(),
-            waiting: self.waiting(),
+            waiting: self.waits.len(),
             failing: Vec::new(),
             unsupported: self.ledger.unsupported().map(|unsupported| self.unsupported(unsupported)).collect(),
             drift: None,
+            oldest: self.waits.oldest(),
             metrics: self.reconciler.metrics(),
         };
         self.ledger.fill(&mut status);
@@ -117,19 +139,25 @@ impl<S: Source, D: Driver> Agent<S, D> {
 
     /// Takes in what the source has, and passes on what that changes.
     fn read(&mut self, now: Instant) {
-        let was_in_sync = self.in_sync;
+        let (was_in_sync, start) = (self.in_sync, Instant::now());
         for event in self.source.poll() {
             match event {
-                Event::Update(update) => self.engine.take(&update),
+                Event::Update(update) => {
+                    self.tell(|observer| observer.updated(&update));
+                    self.engine.take(&update);
+                }
                 Event::InSync => {
                     self.engine.in_sync();
                     self.in_sync = true;
                 }
-                Event::Problem(problem) => match problem.severity {
-                    Severity::Error => error!("{problem}"),
-                    Severity::Warning => warn!("{problem}"),
-                    Severity::Note => info!("{problem}"),
-                },
+                Event::Problem(problem) => {
+                    match problem.severity {
+                        Severity::Error => error!("{problem}"),
+                        Severity::Warning => warn!("{problem}"),
+                        Severity::Note => info!("{problem}"),
+                    }
+                    self.tell(|observer| observer.complained(&problem));
+                }
             }
         }
         if !self.in_sync {
@@ -142,8 +170,13 @@ impl<S: Source, D: Driver> Agent<S, D> {
             return;
         }
         let plan = self.engine.plan();
+        let planned = start.elapsed();
+        self.observers.iter_mut().for_each(|observer| observer.planned(plan, &changes, planned));
         self.ledger.forget_changed(plan, &changes);
+        let start = Instant::now();
         let events = self.reconciler.submit(plan, &changes, now);
+        let submitted = start.elapsed();
+        self.observers.iter_mut().for_each(|observer| observer.submitted(plan, &changes, submitted));
         info!("revision {}: {} changes passed on", changes.revision, changes.deltas.len());
         self.ledger.take(events, &self.reconciler, now);
     }
@@ -157,17 +190,6 @@ impl<S: Source, D: Driver> Agent<S, D> {
                 "there is no Node {node} in the source: is the name right? Nothing is known of the node's own addresses"
             );
         }
-    }
-
-    fn waiting(&self) -> usize {
-        let failing: Vec<&Object> = self.reconciler.failing().map(|(object, _)| object).collect();
-        if failing.contains(&&Object::All) {
-            return 0;
-        }
-        let fails =
-            |key: &Key| failing.iter().any(|object| matches!(object, Object::Endpoint(failed) if failed == key));
-        let keys = self.engine.plan().endpoints.iter().map(|(_, endpoint)| &endpoint.key);
-        keys.filter(|key| self.reconciler.in_force(key).is_none() && !fails(key)).count()
     }
 
     fn unsupported(&self, (rule, field, done): (&RuleId, &'static str, &'static str)) -> Unsupported {

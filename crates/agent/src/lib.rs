@@ -14,7 +14,7 @@
 //! - **Nothing before all is known.** The driver hears nothing until the source is in sync: half a cluster would cut off the other half. What was in
 //!   force before the start stays in force until then.
 //! - **Stopping changes nothing.** What is in force stays in force, whether the agent is stopped or killed.
-//! - No clock but [`Agent::run`]'s: each [`Agent::step`] is told what time it is.
+//! - No clock but [`Agent::run`]'s: each [`Agent::step`] is told what time it is, and looks at the clock only to tell an [`Observer`] what it took.
 //!
 //! ```
 //! use margay_agent::{Agent, Options, Signals};
@@ -41,10 +41,13 @@
 mod agent;
 mod folder;
 mod ledger;
+mod observer;
 mod status;
+mod waits;
 mod waker;
 
 pub use agent::{Agent, Options};
 pub use folder::Followed;
+pub use observer::Observer;
 pub use status::{Drift, Failing, Status, Unsupported};
 pub use waker::{Signals, Waker};

@@ -27,6 +27,8 @@ pub struct Status {
     pub unsupported: Vec<Unsupported>,
     /// The last time that something in the data plane was not as it should be. It is mended, where nothing fails.
     pub drift: Option<Drift>,
+    /// Since when an endpoint has waited for its policy, or has had it fail: that of them which is worst off.
+    pub oldest: Option<Instant>,
     /// What was done since the start, counted.
     pub metrics: Metrics,
 }
@@ -44,6 +46,7 @@ impl Status {
             failing: vec![failing],
             unsupported: Vec::new(),
             drift: None,
+            oldest: None,
             metrics: Metrics::default(),
         }
     }

@@ -175,6 +175,7 @@ mod tests {
                 done: "denied",
             }],
             drift: Some(Drift { at: start + Duration::from_secs(5), found: vec![(pod, "no ACLs".into())], more: 2 }),
+            oldest: None,
             metrics: Metrics { applied: 4, failed: 3, drifted: 1, retries: 2 },
         };
         let now = Now(start + Duration::from_secs(65), SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_065));
