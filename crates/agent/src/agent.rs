@@ -1,5 +1,6 @@
 //! The loop.
 
+use crate::applied::Policies;
 use crate::ledger::Ledger;
 use crate::{Signals, Status, Unsupported, Waker};
 use margay_api::{Key, Severity};
@@ -31,6 +32,7 @@ pub struct Agent<S, D> {
     engine: Engine,
     reconciler: Reconciler<D>,
     ledger: Ledger,
+    policies: Policies,
     in_sync: bool,
     next_poll: Instant,
 }
@@ -44,6 +46,7 @@ impl<S: Source, D: Driver> Agent<S, D> {
             source,
             reconciler: Reconciler::new(driver, now),
             ledger: Ledger::default(),
+            policies: Policies::default(),
             in_sync: false,
             next_poll: now,
         }
@@ -82,7 +85,11 @@ impl<S: Source, D: Driver> Agent<S, D> {
         }
         if self.in_sync {
             let events = self.reconciler.poll(self.engine.plan(), now);
+            if !events.is_empty() {
+                self.policies.disturbed();
+            }
             self.ledger.take(events, &self.reconciler, now);
+            self.policies.refresh(self.engine.plan(), &self.reconciler);
         }
     }
 
@@ -108,6 +115,7 @@ impl<S: Source, D: Driver> Agent<S, D> {
             waiting: self.waiting(),
             failing: Vec::new(),
             unsupported: self.ledger.unsupported().map(|unsupported| self.unsupported(unsupported)).collect(),
+            applied: self.policies.applied(),
             drift: None,
             metrics: self.reconciler.metrics(),
         };
@@ -120,7 +128,10 @@ impl<S: Source, D: Driver> Agent<S, D> {
         let was_in_sync = self.in_sync;
         for event in self.source.poll() {
             match event {
-                Event::Update(update) => self.engine.take(&update),
+                Event::Update(update) => {
+                    self.engine.take(&update);
+                    self.policies.take(&update);
+                }
                 Event::InSync => {
                     self.engine.in_sync();
                     self.in_sync = true;
@@ -143,6 +154,7 @@ impl<S: Source, D: Driver> Agent<S, D> {
         }
         let plan = self.engine.plan();
         self.ledger.forget_changed(plan, &changes);
+        self.policies.submitted(plan, &changes);
         let events = self.reconciler.submit(plan, &changes, now);
         info!("revision {}: {} changes passed on", changes.revision, changes.deltas.len());
         self.ledger.take(events, &self.reconciler, now);

@@ -39,6 +39,7 @@
 //! ```
 
 mod agent;
+mod applied;
 mod folder;
 mod ledger;
 mod status;
@@ -46,5 +47,5 @@ mod waker;
 
 pub use agent::{Agent, Options};
 pub use folder::Followed;
-pub use status::{Drift, Failing, Status, Unsupported};
+pub use status::{Applied, Drift, Failing, Progress, Status, Unsupported};
 pub use waker::{Signals, Waker};
