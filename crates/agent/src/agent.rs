@@ -1,5 +1,6 @@
 //! The loop.
 
+use crate::applied::Policies;
 use crate::ledger::Ledger;
 use crate::waits::Waits;
 use crate::{Observer, Signals, Status, Unsupported, Waker};
@@ -34,6 +35,7 @@ pub struct Agent<S, D> {
     ledger: Ledger,
     waits: Waits,
     observers: Vec<Box<dyn Observer>>,
+    policies: Policies,
     in_sync: bool,
     next_poll: Instant,
 }
@@ -49,6 +51,7 @@ impl<S: Source, D: Driver> Agent<S, D> {
             ledger: Ledger::default(),
             waits: Waits::default(),
             observers: Vec::new(),
+            policies: Policies::default(),
             in_sync: false,
             next_poll: now,
         }
@@ -102,8 +105,12 @@ impl<S: Source, D: Driver> Agent<S, D> {
         }
         if self.in_sync {
             let events = self.reconciler.poll(self.engine.plan(), now);
+            if !events.is_empty() {
+                self.policies.disturbed();
+            }
             self.ledger.take(events, &self.reconciler, now);
             self.waits.look(self.engine.plan(), &self.reconciler, now);
+            self.policies.refresh(self.engine.plan(), &self.reconciler);
         }
     }
 
@@ -129,6 +136,7 @@ impl<S: Source, D: Driver> Agent<S, D> {
             waiting: self.waits.len(),
             failing: Vec::new(),
             unsupported: self.ledger.unsupported().map(|unsupported| self.unsupported(unsupported)).collect(),
+            applied: self.policies.applied(),
             drift: None,
             oldest: self.waits.oldest(),
             metrics: self.reconciler.metrics(),
@@ -145,6 +153,7 @@ impl<S: Source, D: Driver> Agent<S, D> {
                 Event::Update(update) => {
                     self.tell(|observer| observer.updated(&update));
                     self.engine.take(&update);
+                    self.policies.take(&update);
                 }
                 Event::InSync => {
                     self.engine.in_sync();
@@ -173,6 +182,7 @@ impl<S: Source, D: Driver> Agent<S, D> {
         let planned = start.elapsed();
         self.observers.iter_mut().for_each(|observer| observer.planned(plan, &changes, planned));
         self.ledger.forget_changed(plan, &changes);
+        self.policies.submitted(plan, &changes);
         let start = Instant::now();
         let events = self.reconciler.submit(plan, &changes, now);
         let submitted = start.elapsed();

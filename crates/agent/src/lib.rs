@@ -39,6 +39,7 @@
 //! ```
 
 mod agent;
+mod applied;
 mod folder;
 mod ledger;
 mod observer;
@@ -50,4 +51,5 @@ pub use agent::{Agent, Options};
 pub use folder::Followed;
 pub use observer::Observer;
 pub use status::{Drift, Failing, Status, Unsupported};
+pub use status::{Applied, Drift, Failing, Progress, Status, Unsupported};
 pub use waker::{Signals, Waker};

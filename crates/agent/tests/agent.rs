@@ -234,6 +234,52 @@ fn what_cannot_be_expressed_is_said_as_long_as_it_holds() {
 }
 
 #[test]
+fn each_policy_of_the_nodes_endpoints_is_told_with_its_generation() {
+    let start = Instant::now();
+    let files = Files::default();
+    files.write("pods.yaml", PODS);
+    files.write("policy.yaml", &POLICY.replace("metadata: {", "metadata: {generation: 3, "));
+    let mut agent = Agent::new(options(), files.followed(), EndpointByEndpoint::default(), start);
+    agent.driver().hanging = Some(pod("db"));
+    let told = |agent: &mut Agent<_, EndpointByEndpoint>, events: &[Event]| {
+        agent.driver().events.extend_from_slice(events);
+        agent.step(Signals { source: true, driver: true, stop: false }, start);
+        let applied = agent.status().applied;
+        applied.iter().map(|one| format!("{} {}: {:?}", one.policy, one.generation, one.progress)).collect::<Vec<_>>()
+    };
+    let db = |revision| Event::Applied { object: Object::Endpoint(pod("db")), revision };
+    let failed = |error: &str| Event::Failed {
+        object: Object::Endpoint(pod("db")),
+        error: error.into(),
+        retry: margay_dataplane::Retry::Never,
+    };
+    assert_eq!(told(&mut agent, &[]), ["NetworkPolicy shop/db 3: Pending"]);
+    let first = agent.status().revision;
+    assert_eq!(told(&mut agent, &[db(first)]), ["NetworkPolicy shop/db 3: Realized"]);
+    // Rules that changed are in force when the endpoint is, not by what was in force before.
+    files.write(
+        "policy.yaml",
+        &POLICY.replace("metadata: {", "metadata: {generation: 4, ").replace("app: web", "app: x"),
+    );
+    assert_eq!(told(&mut agent, &[]), ["NetworkPolicy shop/db 4: Pending"]);
+    assert_eq!(told(&mut agent, &[db(first)]), ["NetworkPolicy shop/db 4: Pending"]);
+    assert_eq!(
+        told(&mut agent, &[failed("HNS won't")]),
+        ["NetworkPolicy shop/db 4: Failed(\"Pod shop/db: HNS won't\")"]
+    );
+    let second = agent.status().revision;
+    assert_eq!(told(&mut agent, &[db(second)]), ["NetworkPolicy shop/db 4: Realized"]);
+    // A generation that changes nothing here is in force at once.
+    files.write(
+        "policy.yaml",
+        &POLICY.replace("metadata: {", "metadata: {generation: 5, ").replace("app: web", "app: x"),
+    );
+    assert_eq!(told(&mut agent, &[]), ["NetworkPolicy shop/db 5: Realized"]);
+    files.write("policy.yaml", "");
+    assert_eq!(told(&mut agent, &[]), Vec::<String>::new());
+}
+
+#[test]
 fn other_threads_wake_it_and_stop_it() {
     let files = Files::default();
     files.write("pods.yaml", PODS);

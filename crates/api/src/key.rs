@@ -176,4 +176,6 @@ pub struct Meta {
     pub labels: Vec<(SmolStr, SmolStr)>,
     /// `metadata.creationTimestamp` in seconds since 1970 (UTC), where given.
     pub created: Option<i64>,
+    /// `metadata.generation`, which the API server counts up with each change of the spec; 0 where not given, as in files.
+    pub generation: i64,
 }

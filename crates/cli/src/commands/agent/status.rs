@@ -153,6 +153,7 @@ mod tests {
     use margay_agent::{Drift, Failing, Status, Unsupported};
     use margay_dataplane::{Metrics, Object};
     use margay_policy::{Direction, Key, Kind, RuleId};
+    use std::sync::Arc;
     use std::time::{Duration, Instant, SystemTime};
 
     #[test]
@@ -174,6 +175,7 @@ mod tests {
                 field: "icmp.type",
                 done: "denied",
             }],
+            applied: Arc::default(),
             drift: Some(Drift { at: start + Duration::from_secs(5), found: vec![(pod, "no ACLs".into())], more: 2 }),
             oldest: None,
             metrics: Metrics { applied: 4, failed: 3, drifted: 1, retries: 2 },
