@@ -1,9 +1,9 @@
 //! The loop.
 
 use crate::ledger::Ledger;
-use crate::{Signals, Status, Unsupported, Waker};
+use crate::{Latency, Signals, Status, Unsupported, Waker};
 use margay_api::{Key, Severity};
-use margay_dataplane::{Driver, Object, Reconciler};
+use margay_dataplane::{self as dataplane, Driver, Object, Reconciler};
 use margay_datastore::{Event, Source};
 use margay_engine::{Engine, Scope};
 use margay_policy::{Direction, RuleId};
@@ -33,6 +33,15 @@ pub struct Agent<S, D> {
     ledger: Ledger,
     in_sync: bool,
     next_poll: Instant,
+    under_way: Option<UnderWay>,
+    commits: Latency,
+}
+
+/// A change of which the driver has not said yet that it is in force.
+struct UnderWay {
+    revision: u64,
+    heard: Instant,
+    applied: bool,
 }
 
 impl<S: Source, D: Driver> Agent<S, D> {
@@ -46,6 +55,8 @@ impl<S: Source, D: Driver> Agent<S, D> {
             ledger: Ledger::default(),
             in_sync: false,
             next_poll: now,
+            under_way: None,
+            commits: Latency::default(),
         }
     }
 
@@ -66,6 +77,7 @@ impl<S: Source, D: Driver> Agent<S, D> {
                 return;
             }
             self.step(signals, now);
+            self.measure(Instant::now());
             let status = self.status();
             if reported.as_ref() != Some(&status) && report(&status).is_break() {
                 return;
@@ -82,7 +94,7 @@ impl<S: Source, D: Driver> Agent<S, D> {
         }
         if self.in_sync {
             let events = self.reconciler.poll(self.engine.plan(), now);
-            self.ledger.take(events, &self.reconciler, now);
+            self.take(events, now);
         }
     }
 
@@ -110,6 +122,7 @@ impl<S: Source, D: Driver> Agent<S, D> {
             unsupported: self.ledger.unsupported().map(|unsupported| self.unsupported(unsupported)).collect(),
             drift: None,
             metrics: self.reconciler.metrics(),
+            commits: self.commits,
         };
         self.ledger.fill(&mut status);
         status
@@ -145,7 +158,28 @@ impl<S: Source, D: Driver> Agent<S, D> {
         self.ledger.forget_changed(plan, &changes);
         let events = self.reconciler.submit(plan, &changes, now);
         info!("revision {}: {} changes passed on", changes.revision, changes.deltas.len());
+        // The start takes as long as there is to read: no change is late by it.
+        if was_in_sync && self.under_way.is_none() {
+            let heard = self.source.heard();
+            self.under_way = heard.map(|heard| UnderWay { revision: changes.revision, heard, applied: false });
+        }
+        self.take(events, now);
+    }
+
+    /// Takes in what the driver said.
+    fn take(&mut self, events: Vec<dataplane::Event>, now: Instant) {
+        if let Some(change) = &mut self.under_way {
+            let is_it = |event: &dataplane::Event| matches!(event, dataplane::Event::Applied { revision, .. } if *revision >= change.revision);
+            change.applied |= events.iter().any(is_it);
+        }
         self.ledger.take(events, &self.reconciler, now);
+    }
+
+    /// Counts how long a change took that is in force now.
+    fn measure(&mut self, now: Instant) {
+        if let Some(change) = self.under_way.take_if(|change| change.applied) {
+            self.commits.add(now.saturating_duration_since(change.heard));
+        }
     }
 
     fn tell_start(&self) {

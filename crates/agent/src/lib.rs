@@ -40,11 +40,13 @@
 
 mod agent;
 mod folder;
+mod latency;
 mod ledger;
 mod status;
 mod waker;
 
 pub use agent::{Agent, Options};
 pub use folder::Followed;
+pub use latency::Latency;
 pub use status::{Drift, Failing, Status, Unsupported};
 pub use waker::{Signals, Waker};

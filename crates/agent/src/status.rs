@@ -1,5 +1,6 @@
 //! How an agent is doing.
 
+use crate::Latency;
 use margay_dataplane::{Metrics, Object};
 use margay_policy::RuleId;
 use smol_str::SmolStr;
@@ -29,6 +30,8 @@ pub struct Status {
     pub drift: Option<Drift>,
     /// What was done since the start, counted.
     pub metrics: Metrics,
+    /// From when the source heard of a change until the data plane said that it is in force; of sources that know when they hear.
+    pub commits: Latency,
 }
 
 impl Status {
@@ -45,6 +48,7 @@ impl Status {
             unsupported: Vec::new(),
             drift: None,
             metrics: Metrics::default(),
+            commits: Latency::default(),
         }
     }
 
