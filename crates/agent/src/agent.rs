@@ -3,9 +3,9 @@
 use crate::applied::Policies;
 use crate::ledger::Ledger;
 use crate::waits::Waits;
-use crate::{Observer, Signals, Status, Unsupported, Waker};
+use crate::{Latency, Observer, Signals, Status, Unsupported, Waker};
 use margay_api::Severity;
-use margay_dataplane::{Driver, Reconciler};
+use margay_dataplane::{self as dataplane, Driver, Reconciler};
 use margay_datastore::{Event, Source};
 use margay_engine::{Engine, Scope};
 use margay_policy::{Direction, RuleId};
@@ -38,6 +38,14 @@ pub struct Agent<S, D> {
     policies: Policies,
     in_sync: bool,
     next_poll: Instant,
+    under_way: Option<UnderWay>,
+    commits: Latency,
+}
+
+/// A change of which the driver has not said yet that it is in force.
+struct UnderWay {
+    revision: u64,
+    heard: Instant,
 }
 
 impl<S: Source, D: Driver> Agent<S, D> {
@@ -54,6 +62,8 @@ impl<S: Source, D: Driver> Agent<S, D> {
             policies: Policies::default(),
             in_sync: false,
             next_poll: now,
+            under_way: None,
+            commits: Latency::default(),
         }
     }
 
@@ -105,10 +115,7 @@ impl<S: Source, D: Driver> Agent<S, D> {
         }
         if self.in_sync {
             let events = self.reconciler.poll(self.engine.plan(), now);
-            if !events.is_empty() {
-                self.policies.disturbed();
-            }
-            self.ledger.take(events, &self.reconciler, now);
+            self.take(events, now);
             self.waits.look(self.engine.plan(), &self.reconciler, now);
             self.policies.refresh(self.engine.plan(), &self.reconciler);
         }
@@ -140,6 +147,7 @@ impl<S: Source, D: Driver> Agent<S, D> {
             drift: None,
             oldest: self.waits.oldest(),
             metrics: self.reconciler.metrics(),
+            commits: self.commits,
         };
         self.ledger.fill(&mut status);
         status
@@ -188,6 +196,27 @@ impl<S: Source, D: Driver> Agent<S, D> {
         let submitted = start.elapsed();
         self.observers.iter_mut().for_each(|observer| observer.submitted(plan, &changes, submitted));
         info!("revision {}: {} changes passed on", changes.revision, changes.deltas.len());
+        // The start takes as long as there is to read: no change is late by it.
+        if was_in_sync && self.under_way.is_none() {
+            let heard = self.source.heard();
+            self.under_way = heard.map(|heard| UnderWay { revision: changes.revision, heard });
+        }
+        self.take(events, now);
+    }
+
+    /// Takes in what the driver said.
+    fn take(&mut self, events: Vec<dataplane::Event>, now: Instant) {
+        if !events.is_empty() {
+            self.policies.disturbed();
+        }
+        let applied = events.iter().filter_map(|event| match event {
+            dataplane::Event::Applied { revision, .. } => Some(*revision),
+            _ => None,
+        });
+        let applied = applied.max();
+        if let Some(change) = self.under_way.take_if(|change| applied >= Some(change.revision)) {
+            self.commits.add(change.heard.elapsed());
+        }
         self.ledger.take(events, &self.reconciler, now);
     }
 

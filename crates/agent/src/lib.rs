@@ -41,6 +41,7 @@
 mod agent;
 mod applied;
 mod folder;
+mod latency;
 mod ledger;
 mod observer;
 mod status;
@@ -49,7 +50,7 @@ mod waker;
 
 pub use agent::{Agent, Options};
 pub use folder::Followed;
+pub use latency::Latency;
 pub use observer::Observer;
-pub use status::{Drift, Failing, Status, Unsupported};
 pub use status::{Applied, Drift, Failing, Progress, Status, Unsupported};
 pub use waker::{Signals, Waker};

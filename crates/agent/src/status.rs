@@ -1,5 +1,6 @@
 //! How an agent is doing.
 
+use crate::Latency;
 use margay_api::Key;
 use margay_dataplane::{Metrics, Object};
 use margay_policy::RuleId;
@@ -35,6 +36,8 @@ pub struct Status {
     pub oldest: Option<Instant>,
     /// What was done since the start, counted.
     pub metrics: Metrics,
+    /// From when the source heard of a change until the data plane said that it is in force; of sources that know when they hear.
+    pub commits: Latency,
 }
 
 impl Status {
@@ -53,6 +56,7 @@ impl Status {
             drift: None,
             oldest: None,
             metrics: Metrics::default(),
+            commits: Latency::default(),
         }
     }
 

@@ -126,6 +126,41 @@ fn nothing_is_touched_before_the_source_is_in_sync() {
     assert!(agent.status().is_settled());
 }
 
+/// A source that says when it heard of what it gives.
+struct Late(Script, Instant);
+
+impl Source for Late {
+    fn poll(&mut self) -> Vec<margay_datastore::Event> {
+        self.0.poll()
+    }
+
+    fn heard(&self) -> Option<Instant> {
+        Some(self.1)
+    }
+
+    fn places(&self) -> &HashMap<Key, margay_api::Place> {
+        self.0.places()
+    }
+}
+
+#[test]
+fn what_changes_take_is_counted_from_when_they_were_heard_of() {
+    let start = text(&[PODS]).poll();
+    let change = text(&[POLICY]).poll().into_iter().filter(|event| matches!(event, margay_datastore::Event::Update(_)));
+    let heard = Instant::now() - Duration::from_secs(2);
+    // The start is no change, and neither is what changes nothing.
+    let script = Script(VecDeque::from([start, change.collect(), Vec::new()]));
+    let options = Options { poll: Duration::from_millis(1), ..options() };
+    let mut agent = Agent::new(options, Late(script, heard), Recorder::default(), Instant::now());
+    let mut commits = margay_agent::Latency::default();
+    agent.run(&Waker::default(), Some(Instant::now() + Duration::from_secs(10)), |status| {
+        commits = status.commits;
+        if commits.count() == 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    assert_eq!(commits.count(), 1);
+    assert!((2..10).contains(&commits.sum().as_secs()), "{commits:?}");
+}
+
 #[test]
 fn a_start_over_what_is_in_force_writes_nothing() {
     let start = Instant::now();
