@@ -168,10 +168,11 @@ impl<S: Source, D: Driver> Agent<S, D> {
                     self.in_sync = true;
                 }
                 Event::Problem(problem) => {
+                    let object = problem.object.as_str();
                     match problem.severity {
-                        Severity::Error => error!("{problem}"),
-                        Severity::Warning => warn!("{problem}"),
-                        Severity::Note => info!("{problem}"),
+                        Severity::Error => error!(object, error = problem.message, "{problem}"),
+                        Severity::Warning => warn!(object, error = problem.message, "{problem}"),
+                        Severity::Note => info!(object, "{problem}"),
                     }
                     self.tell(|observer| observer.complained(&problem));
                 }
@@ -223,9 +224,14 @@ impl<S: Source, D: Driver> Agent<S, D> {
     fn tell_start(&self) {
         let (plan, node) = (self.engine.plan(), &self.options.node);
         let policies = plan.policies.iter().filter(|(_, policy)| policy.enforced).count();
-        info!("node {node}: the source is read: {} endpoints, {policies} policies", plan.endpoints.iter().count());
+        info!(
+            node = node.as_str(),
+            "node {node}: the source is read: {} endpoints, {policies} policies",
+            plan.endpoints.iter().count()
+        );
         if !plan.nodes.contains_key(node) {
             warn!(
+                node = node.as_str(),
                 "there is no Node {node} in the source: is the name right? Nothing is known of the node's own addresses"
             );
         }

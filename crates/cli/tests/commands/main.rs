@@ -21,6 +21,7 @@ mod policies;
 mod properties;
 #[cfg(target_os = "linux")]
 mod render;
+mod settings;
 mod usage;
 mod validate;
 
