@@ -100,19 +100,20 @@ impl Writer {
         self.runtime.block_on(once(&self.client, write))
     }
 
-    /// Writes all of these, so many at a time, in no order; again and again where the server is away. What is done already counts as done.
+    /// Writes all of these, each group in its order, so many groups at a time; again and again where the server is away. What is done already counts as
+    /// done.
     ///
     /// # Errors
     /// The first that the server refuses for good, or that it is away for long.
-    pub fn insist(&self, writes: impl IntoIterator<Item = Write>, at_once: usize) -> Result<()> {
-        let mut writes = writes.into_iter();
+    pub fn insist(&self, groups: impl IntoIterator<Item = Vec<Write>>, at_once: usize) -> Result<()> {
+        let mut groups = groups.into_iter();
         self.runtime.block_on(async {
             let mut under_way = JoinSet::new();
             loop {
                 while under_way.len() < at_once
-                    && let Some(write) = writes.next()
+                    && let Some(group) = groups.next()
                 {
-                    under_way.spawn(insist(self.client.clone(), write));
+                    under_way.spawn(insist(self.client.clone(), group));
                 }
                 match under_way.join_next().await {
                     None => return Ok(()),
@@ -140,10 +141,17 @@ async fn once(client: &Client, write: &Write) -> Result<Value> {
     ask(client, method, path, kind, body).await.map(|text| serde_json::from_str(&text).unwrap_or_default())
 }
 
-async fn insist(client: Client, write: Write) -> Result<()> {
+async fn insist(client: Client, group: Vec<Write>) -> Result<()> {
+    for write in group {
+        insist_on(&client, &write).await?;
+    }
+    Ok(())
+}
+
+async fn insist_on(client: &Client, write: &Write) -> Result<()> {
     let deadline = Instant::now() + AWAY;
     loop {
-        match once(&client, &write).await {
+        match once(client, write).await {
             Ok(_) => return Ok(()),
             Err(Error::Refused { status, .. }) if write.is_done(status) => return Ok(()),
             // A server that starts knows nobody's rights yet.
