@@ -4,7 +4,7 @@
 use crate::commands::agent;
 #[cfg(target_os = "linux")]
 use crate::commands::{cleanup, demo, lab};
-use crate::commands::{eval, explain, matrix, pages, policies, render, selects, snapshot, validate};
+use crate::commands::{crds, eval, explain, matrix, pages, policies, render, selects, snapshot, validate};
 use crate::streams::{Exit, Failure, Paint, Streams, Tone};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -41,6 +41,7 @@ enum Command {
     Agent(agent::Args),
     #[cfg(target_os = "linux")]
     Cleanup(cleanup::Args),
+    Crds(crds::Args),
     Completions(pages::CompletionsArgs),
     Man(pages::ManArgs),
 }
@@ -100,6 +101,7 @@ fn dispatch(args: Vec<OsString>, streams: &mut Streams<'_>) -> Result<Exit, Fail
         Command::Agent(args) => agent::run(&args, streams),
         #[cfg(target_os = "linux")]
         Command::Cleanup(args) => cleanup::run(&args, streams),
+        Command::Crds(args) => crds::run(&args, streams),
         Command::Completions(args) => pages::completions(&args, streams),
         Command::Man(args) => pages::man(&args, streams),
     }
