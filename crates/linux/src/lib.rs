@@ -42,6 +42,6 @@ mod render;
 mod rule;
 mod sink;
 
-pub use driver::{LinuxDriver, cleanup};
+pub use driver::{LinuxDriver, cleanup, is_programmed};
 pub use options::Options;
 pub use render::render;

@@ -4,6 +4,8 @@
 
 #[cfg(target_os = "linux")]
 mod agent;
+#[cfg(target_os = "linux")]
+mod cleanup;
 mod cluster;
 mod cyclonus;
 mod eval;
@@ -15,6 +17,7 @@ mod lab;
 mod lab_standing;
 mod load;
 mod matrix;
+mod migrate;
 mod policies;
 mod properties;
 #[cfg(target_os = "linux")]
