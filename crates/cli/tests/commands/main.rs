@@ -15,6 +15,8 @@ mod host;
 mod lab;
 #[cfg(target_os = "linux")]
 mod lab_standing;
+#[cfg(target_os = "linux")]
+mod live;
 mod load;
 mod matrix;
 mod migrate;
@@ -22,6 +24,7 @@ mod policies;
 mod properties;
 #[cfg(target_os = "linux")]
 mod render;
+mod settings;
 mod usage;
 mod validate;
 
