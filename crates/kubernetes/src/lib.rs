@@ -42,6 +42,7 @@
 mod api;
 mod cluster;
 mod connection;
+mod door;
 mod follow;
 mod message;
 mod reflector;
