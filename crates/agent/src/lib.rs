@@ -6,6 +6,8 @@
 //!   └─ its poll interval, Waker::source      Status ◄┘  └────────┴─ its time to try again or to look, Waker::driver
 //! ```
 //!
+//! Its [`settings`] are one table, from which flags, environment, file and reference page are made.
+//!
 //! It only wires; what a policy means is the engine's, when to try again the reconciler's, how anything is programmed the driver's. This crate must
 //! never know any one driver, nor what becomes of the [`Status`].
 //!
@@ -39,15 +41,19 @@
 //! ```
 
 mod agent;
+mod applied;
 mod folder;
+mod latency;
 mod ledger;
 mod observer;
+pub mod settings;
 mod status;
 mod waits;
 mod waker;
 
 pub use agent::{Agent, Options};
 pub use folder::Followed;
+pub use latency::Latency;
 pub use observer::Observer;
-pub use status::{Drift, Failing, Status, Unsupported};
+pub use status::{Applied, Drift, Failing, Progress, Status, Unsupported};
 pub use waker::{Signals, Waker};

@@ -81,7 +81,7 @@ mod render;
 pub use calico::*;
 pub use cluster::*;
 pub use core::*;
-pub use decode::{Decoded, Lines, Place, decode, decode_as};
+pub use decode::{Decoded, Lines, Place, decode, decode_as, suggestion};
 pub use key::*;
 pub use kubernetes::*;
 pub use margay_net::{Family, Mac, Prefix, Protocol};

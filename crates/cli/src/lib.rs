@@ -39,6 +39,7 @@ mod fix;
 pub mod flows;
 mod input;
 pub mod lines;
+mod live;
 mod party;
 mod policy_name;
 mod probes;

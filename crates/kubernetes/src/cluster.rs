@@ -9,6 +9,7 @@ use margay_datastore::{Event, Source};
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
+use std::time::Instant;
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
@@ -21,6 +22,7 @@ pub struct Cluster {
     states: Vec<State>,
     told_sync: bool,
     places: HashMap<Key, Place>,
+    first_heard: Option<Instant>,
 }
 
 /// How it stands with a kind.
@@ -70,7 +72,7 @@ impl Cluster {
         })?;
         made.recv().unwrap_or(Ok(()))?;
         let states: Vec<State> = Kind::readable().map(State::of).collect();
-        Ok(Self { heard, states, told_sync: false, places: HashMap::new() })
+        Ok(Self { heard, states, told_sync: false, places: HashMap::new(), first_heard: None })
     }
 }
 
@@ -85,7 +87,11 @@ fn teller(tell: Sender<Heard>, wake: impl Fn()) -> impl Fn(Heard) -> bool {
 impl Source for Cluster {
     fn poll(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
-        for Heard { index, events: more, in_sync, trouble } in self.heard.try_iter() {
+        self.first_heard = None;
+        for Heard { index, at, events: more, in_sync, trouble } in self.heard.try_iter() {
+            if !more.is_empty() {
+                self.first_heard.get_or_insert(at);
+            }
             events.extend(more);
             let known = trouble.is_none() || self.states.iter().any(|state| state.trouble == trouble);
             let before = std::mem::replace(&mut self.states[index].trouble, trouble);
@@ -117,6 +123,10 @@ impl Source for Cluster {
             events.push(Event::InSync);
         }
         events
+    }
+
+    fn heard(&self) -> Option<Instant> {
+        self.first_heard
     }
 
     fn places(&self) -> &HashMap<Key, Place> {

@@ -8,7 +8,7 @@ use kube::client::Body;
 use margay_api::Kind;
 use margay_datastore::Event;
 use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
 /// How long an answer may take that is no watch.
@@ -25,6 +25,8 @@ const ABSENT: Duration = Duration::from_secs(30);
 pub(crate) struct Heard {
     /// Which of those that are followed.
     pub(crate) index: usize,
+    /// When it came in, before it was read.
+    pub(crate) at: Instant,
     pub(crate) events: Vec<Event>,
     pub(crate) in_sync: bool,
     /// What goes wrong now.
@@ -48,7 +50,7 @@ pub(crate) async fn follow(
                 Ok(Some(version)) if reflector.resource().api_version == version => {}
                 Ok(Some(version)) => reflector = Reflector::new(Resource::of(kind, version), seed),
                 Ok(None) => {
-                    if !tell(Heard { index, events: Vec::new(), in_sync: true, trouble: None }) {
+                    if !tell(Heard { index, at: Instant::now(), events: Vec::new(), in_sync: true, trouble: None }) {
                         return;
                     }
                     sleep(ABSENT).await;
@@ -56,7 +58,7 @@ pub(crate) async fn follow(
                 }
                 Err(trouble) => {
                     reflector.unreachable(&trouble);
-                    if !told(&reflector, index, Vec::new(), &tell) {
+                    if !told(&reflector, index, Instant::now(), Vec::new(), &tell) {
                         return;
                     }
                     sleep(reflector.wait()).await;
@@ -76,12 +78,12 @@ pub(crate) async fn follow(
     }
 }
 
-fn told(reflector: &Reflector, index: usize, events: Vec<Event>, tell: &impl Fn(Heard) -> bool) -> bool {
-    tell(Heard { index, events, in_sync: reflector.is_in_sync(), trouble: reflector.trouble().map(str::to_owned) })
+fn told(reflector: &Reflector, index: usize, at: Instant, events: Vec<Event>, tell: &impl Fn(Heard) -> bool) -> bool {
+    tell(Heard { index, at, events, in_sync: reflector.is_in_sync(), trouble: reflector.trouble().map(str::to_owned) })
 }
 
 /// The first API version that serves a kind.
-async fn served<'a>(client: &Client, kind: Kind, versions: &[&'a str]) -> Result<Option<&'a str>, String> {
+pub(crate) async fn served<'a>(client: &Client, kind: Kind, versions: &[&'a str]) -> Result<Option<&'a str>, String> {
     for version in versions {
         let request = http::Request::get(format!("/apis/{version}")).body(Body::empty());
         let request = request.map_err(|error| error.to_string())?;
@@ -112,10 +114,12 @@ async fn ask(client: &Client, reflector: &mut Reflector, index: usize, tell: &im
         Ok(request) => request,
         Err(error) => {
             reflector.unreachable(&error.to_string());
-            return told(reflector, index, events, tell);
+            return told(reflector, index, Instant::now(), events, tell);
         }
     };
-    match timeout(ANSWER, client.send(request)).await {
+    let answer = timeout(ANSWER, client.send(request)).await;
+    let mut at = Instant::now();
+    match answer {
         Err(_) => reflector.unreachable("it takes too long"),
         Ok(Err(error)) => reflector.unreachable(&chain(&error)),
         Ok(Ok(answer)) if !answer.status().is_success() => {
@@ -126,32 +130,36 @@ async fn ask(client: &Client, reflector: &mut Reflector, index: usize, tell: &im
         }
         Ok(Ok(answer)) if asked.is_watch() => return watch(answer.into_body(), reflector, index, tell).await,
         Ok(Ok(answer)) => match text(answer.into_body()).await {
-            Ok(body) => reflector.page(&body, &mut events),
+            Ok(body) => {
+                at = Instant::now();
+                reflector.page(&body, &mut events);
+            }
             Err(error) => reflector.unreachable(&error),
         },
     }
-    told(reflector, index, events, tell)
+    told(reflector, index, at, events, tell)
 }
 
 /// Reads a watch to its end; whether anyone still listens.
 async fn watch(mut body: Body, reflector: &mut Reflector, index: usize, tell: &impl Fn(Heard) -> bool) -> bool {
     reflector.answered();
-    if !told(reflector, index, Vec::new(), tell) {
+    if !told(reflector, index, Instant::now(), Vec::new(), tell) {
         return false;
     }
     let mut rest: Vec<u8> = Vec::new();
     loop {
         let Ok(Some(Ok(frame))) = timeout(QUIET, body.frame()).await else {
             reflector.ended();
-            return told(reflector, index, Vec::new(), tell);
+            return told(reflector, index, Instant::now(), Vec::new(), tell);
         };
+        let at = Instant::now();
         let Ok(data) = frame.into_data() else { continue };
         // Chunks are no lines: one may hold several, or a part.
         rest.extend_from_slice(&data);
         let Some(end) = rest.iter().rposition(|byte| *byte == b'\n') else {
             if rest.len() > LONGEST {
                 reflector.unreachable("a line of a watch is too long");
-                return told(reflector, index, Vec::new(), tell);
+                return told(reflector, index, Instant::now(), Vec::new(), tell);
             }
             continue;
         };
@@ -164,7 +172,7 @@ async fn watch(mut body: Body, reflector: &mut Reflector, index: usize, tell: &i
             }
         }
         rest = more;
-        if !told(reflector, index, events, tell) {
+        if !told(reflector, index, at, events, tell) {
             return false;
         }
         if flow == Flow::Over {
@@ -174,14 +182,14 @@ async fn watch(mut body: Body, reflector: &mut Reflector, index: usize, tell: &i
 }
 
 /// The text of an answer.
-async fn text(body: Body) -> Result<String, String> {
+pub(crate) async fn text(body: Body) -> Result<String, String> {
     let whole = timeout(ANSWER, Limited::new(body, LONGEST).collect()).await;
     let whole = whole.map_err(|_| "its answer takes too long".to_owned())?.map_err(|error| error.to_string())?;
     String::from_utf8(whole.to_bytes().into()).map_err(|_| "its answer is no UTF-8".into())
 }
 
 /// An error with its causes, each said once.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut said = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -18,6 +18,8 @@
 //! - **Initial events** (`sendInitialEvents`) are complete at the bookmark that says so; where a server has no such watch, pages of a list take their place.
 //! - **An answer may be of the past**, from a server that lags behind: it is asked for one no older than what was seen, until the server insists that it has none.
 //!
+//! Commands ask once and end: [`Api`] waits for each answer, and [`snapshot`] makes one text of what it lists.
+//!
 //! ```
 //! use margay_api::Kind;
 //! use margay_kubernetes::{Reflector, Resource};
@@ -37,6 +39,7 @@
 //! assert!(pods.request().path().contains("resourceVersion=9"));
 //! ```
 
+mod api;
 mod cluster;
 mod connection;
 mod follow;
@@ -44,9 +47,16 @@ mod message;
 mod reflector;
 mod request;
 mod resource;
+mod snapshot;
+mod yaml;
 
+pub use api::{Api, AskError};
 pub use cluster::Cluster;
 pub use connection::{Connection, ConnectionError};
 pub use reflector::{Flow, Reflector};
 pub use request::Request;
 pub use resource::Resource;
+pub use snapshot::{slim, snapshot};
+pub use yaml::yaml;
+
+pub(crate) use request::escaped;

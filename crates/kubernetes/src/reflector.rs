@@ -2,7 +2,7 @@
 
 use crate::message::{Line, Page, Versioned, line, page, refusal};
 use crate::{Request, Resource};
-use margay_api::{Key, Update};
+use margay_api::{Decoded, Key, Update};
 use margay_datastore::Event;
 use smol_str::SmolStr;
 use std::collections::HashMap;
@@ -45,6 +45,8 @@ pub struct Reflector {
     initial_events: bool,
     /// Failures in a row.
     failures: u32,
+    /// Lists in a row that were of the past.
+    lags: u32,
     wait: Duration,
     /// What went wrong last, where nothing has succeeded since.
     trouble: Option<String>,
@@ -55,15 +57,15 @@ pub struct Reflector {
 
 #[derive(Clone, Debug)]
 enum Phase {
-    /// Everything is listed; what was listed so far.
-    Listing { listed: HashMap<Key, SmolStr>, token: Option<SmolStr> },
+    /// Everything is listed; what was listed so far, and of that what would be of the past if the list were.
+    Listing { listed: HashMap<Key, SmolStr>, token: Option<SmolStr>, doubtful: Vec<Versioned> },
     /// What changes is watched.
     Watching,
 }
 
 impl Phase {
     fn start() -> Self {
-        Self::Listing { listed: HashMap::new(), token: None }
+        Self::Listing { listed: HashMap::new(), token: None, doubtful: Vec::new() }
     }
 }
 
@@ -79,6 +81,7 @@ impl Reflector {
             in_sync: false,
             initial_events: true,
             failures: 0,
+            lags: 0,
             wait: Duration::ZERO,
             trouble: None,
             absent: false,
@@ -173,7 +176,12 @@ impl Reflector {
                 self.succeeded();
                 match self.phase {
                     Phase::Watching => self.version = Some(version),
-                    Phase::Listing { .. } if is_initial_end => self.complete(version, events),
+                    Phase::Listing { .. } if is_initial_end => {
+                        self.complete(version, events);
+                        if let Phase::Listing { .. } = self.phase {
+                            return Flow::Over;
+                        }
+                    }
                     Phase::Listing { .. } => {}
                 }
             }
@@ -262,8 +270,14 @@ impl Reflector {
             return events.extend(decoded.problems.into_iter().map(Event::Problem));
         };
         let is_new = version.is_empty() || self.known.get(&key) != Some(&version);
+        let is_doubtful = self.is_of_the_past(&key, &version);
         match &mut self.phase {
-            Phase::Listing { listed, .. } => drop(listed.insert(key.clone(), version.clone())),
+            Phase::Listing { listed, doubtful, .. } => {
+                listed.insert(key.clone(), version.clone());
+                if is_doubtful {
+                    return doubtful.push(Versioned { decoded: Decoded { key: Some(key), ..decoded }, version });
+                }
+            }
             Phase::Watching if !version.is_empty() => self.version = Some(version.clone()),
             Phase::Watching => {}
         }
@@ -278,22 +292,33 @@ impl Reflector {
     }
 
     fn gone(&mut self, object: Versioned, events: &mut Vec<Event>) {
+        let Versioned { decoded, version } = object;
         match &mut self.phase {
-            Phase::Listing { listed, .. } => {
-                object.decoded.key.as_ref().and_then(|key| listed.remove(key));
+            // Where the list is complete it goes with all that is not in it.
+            Phase::Listing { listed, doubtful, .. } => {
+                decoded.key.as_ref().and_then(|key| listed.remove(key));
+                return doubtful.retain(|object| object.decoded.key != decoded.key);
             }
-            Phase::Watching if !object.version.is_empty() => self.version = Some(object.version),
+            Phase::Watching if !version.is_empty() => self.version = Some(version),
             Phase::Watching => {}
         }
-        if let Some(key) = object.decoded.key.filter(|key| self.known.remove(key).is_some()) {
+        if let Some(key) = decoded.key.filter(|key| self.known.remove(key).is_some()) {
             events.push(Event::Update(Update { key, value: None }));
         }
     }
 
     /// Everything was listed: what is known and was not is gone.
     fn complete(&mut self, version: SmolStr, events: &mut Vec<Event>) {
+        if self.version.as_ref().is_some_and(|seen| is_before(&version, seen)) {
+            return self.lagged(&version);
+        }
         let phase = std::mem::replace(&mut self.phase, Phase::Watching);
-        if let Phase::Listing { listed, .. } = phase {
+        self.lags = 0;
+        if let Phase::Listing { listed, doubtful, .. } = phase {
+            self.version = None;
+            for object in doubtful {
+                self.put(object, events);
+            }
             let mut gone: Vec<Key> = self.known.keys().filter(|key| !listed.contains_key(key)).cloned().collect();
             gone.sort();
             for key in gone {
@@ -303,6 +328,27 @@ impl Reflector {
         }
         self.version = Some(version);
         self.in_sync = true;
+    }
+
+    /// Whether an object is as it was, or was there, before the version that was seen last: true of none if the list that it is in is not of the past.
+    fn is_of_the_past(&self, key: &Key, version: &SmolStr) -> bool {
+        let Some(seen) = &self.version else { return false };
+        match self.known.get(key) {
+            Some(known) => is_before(version, known),
+            None => version == seen || is_before(version, seen),
+        }
+    }
+
+    /// The list is of the past: nothing of it counts. Only a server that was set back says so again and again.
+    fn lagged(&mut self, version: &SmolStr) {
+        self.lags += 1;
+        self.failures = self.lags;
+        let seen = self.version.clone().unwrap_or_default();
+        self.failed(format!("the API server tells of {} as of version {version}, before {seen}", self.resource), None);
+        self.phase = Phase::start();
+        if self.lags >= PATIENCE {
+            self.version = None;
+        }
     }
 
     fn succeeded(&mut self) {
@@ -333,4 +379,9 @@ impl Reflector {
         let half = whole / 2;
         half + half.mul_f64((self.random % 1024) as f64 / 1023.0)
     }
+}
+
+/// Whether a version is certainly before another: those of etcd are numbers that grow; of others nothing is known.
+fn is_before(version: &str, other: &str) -> bool {
+    matches!((version.parse::<u64>(), other.parse::<u64>()), (Ok(version), Ok(other)) if version < other)
 }

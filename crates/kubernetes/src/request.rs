@@ -68,7 +68,7 @@ fn no_older_than(version: &SmolStr) -> [(&'static str, SmolStr); 2] {
 }
 
 /// What stands for a value in a query (RFC 3986: all but the unreserved characters).
-fn escaped(value: &str) -> String {
+pub(crate) fn escaped(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let mut text = String::with_capacity(value.len());
     for byte in value.bytes() {

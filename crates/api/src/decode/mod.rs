@@ -23,6 +23,7 @@ use at::{At, Unknown};
 use report::Report;
 use smol_str::SmolStr;
 use std::sync::Arc;
+pub use suggest::suggestion;
 
 /// What one document (or one item of a list) gave.
 #[derive(Clone, Debug, PartialEq)]

@@ -15,4 +15,5 @@ pub(crate) mod pages;
 pub(crate) mod policies;
 pub(crate) mod render;
 pub(crate) mod selects;
+pub(crate) mod snapshot;
 pub(crate) mod validate;

@@ -18,6 +18,7 @@ use smol_str::SmolStr;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  margay policies shop/web
   margay policies shop/web -f cluster/
   margay policies 10.0.0.7 -f cluster/ --staged
   margay policies hostendpoint/worker-1-eth0 -f cluster/ -o json")]

@@ -17,6 +17,7 @@ use std::net::IpAddr;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  margay selects shop/web
   margay selects shop/web -f cluster/
   margay selects gnp/deny-all -f cluster/
   margay selects networkpolicy.projectcalico.org/shop/web -f cluster/ -o json")]

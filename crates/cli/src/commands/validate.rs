@@ -6,7 +6,8 @@ use crate::words::counted;
 use margay_api::{Problem, Severity};
 use margay_datastore::{Folder, Source};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Check resources: every object, every error, with its place and how to mend it
 ///
@@ -15,6 +16,8 @@ use std::collections::BTreeMap;
 #[command(after_help = "\
 Examples:
   margay validate -f cluster/
+  margay validate                          # what is in the cluster
+  margay validate --context test -f new/   # as it would be with these applied
   kubectl get netpol,pods -A -o yaml | margay validate -f -
   margay validate -f cluster/ --strict -o json")]
 pub(crate) struct Args {
@@ -60,12 +63,18 @@ struct ProblemReport<'a> {
 }
 
 pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
-    let folder = args.input.read(streams)?;
-    let problems = folder.problems();
+    let folders = args.input.read(streams)?;
+    // What files laid over a cluster leave out may be in the cluster.
+    let is_note_of_file = |index: usize, problem: &Problem| index > 0 && problem.file.is_empty();
+    let problems = folders
+        .iter()
+        .enumerate()
+        .flat_map(|(index, folder)| folder.problems().iter().filter(move |problem| !is_note_of_file(index, problem)));
+    let problems: Vec<&Problem> = problems.collect();
     let count = |severity| problems.iter().filter(|problem| problem.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     let mut kinds = BTreeMap::new();
-    for key in folder.places().keys() {
+    for key in folders.iter().flat_map(|folder| folder.places().keys()).collect::<BTreeSet<_>>() {
         *kinds.entry(key.kind.name()).or_insert(0) += 1;
     }
     let report = Report {
@@ -73,7 +82,7 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Exit, Failur
         kinds,
         errors,
         warnings,
-        problems: problems.iter().map(ProblemReport::of).collect(),
+        problems: problems.iter().map(|problem| ProblemReport::of(problem)).collect(),
     };
     match args.output {
         Output::Json => {
@@ -81,12 +90,12 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Exit, Failur
             writeln!(streams.stdout)?;
         }
         Output::Lines => {
-            for problem in problems {
+            for problem in &problems {
                 writeln!(streams.stdout, "{}", crate::streams::clean(&problem.to_string()))?;
             }
         }
         Output::Text => {
-            print(&report, &folder, streams)?;
+            print(&report, &problems, &folders, streams)?;
         }
     }
     let found = errors > 0 || args.strict && warnings > 0;
@@ -108,13 +117,18 @@ impl<'a> ProblemReport<'a> {
     }
 }
 
-fn print(report: &Report<'_>, folder: &Folder, streams: &mut Streams<'_>) -> Result<(), Failure> {
+fn print(
+    report: &Report<'_>,
+    problems: &[&Problem],
+    folders: &[Arc<Folder>],
+    streams: &mut Streams<'_>,
+) -> Result<(), Failure> {
     let paint = streams.paint();
     let mut last: Option<(&str, String)> = None;
-    for problem in folder.problems() {
+    for problem in problems {
         let text = match last.take() {
             Some((file, text)) if *file == *problem.file => text,
-            _ => folder.text_of(&problem.file).unwrap_or_default(),
+            _ => folders.iter().find_map(|folder| folder.text_of(&problem.file)).unwrap_or_default(),
         };
         writeln!(streams.stdout, "{}", problem.render(&text, paint.0))?;
         last = Some((&problem.file, text));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread;
 
 /// The lists by their paths; `None`, which is said, where the recordings are not there.
-fn lists() -> Option<HashMap<String, String>> {
+pub(crate) fn lists() -> Option<HashMap<String, String>> {
     let mut lists = HashMap::new();
     for file in ["09-restart.jsonl", "10-list-all-kinds.jsonl"] {
         let path = format!("{}/../../../shared/fixtures/kube-api/{file}", env!("CARGO_MANIFEST_DIR"));
@@ -28,7 +28,7 @@ fn lists() -> Option<HashMap<String, String>> {
 }
 
 /// Serves lists, each kind's watch without an event, and of every other kind nothing; for as long as the test runs.
-fn serve(lists: HashMap<String, String>) -> SocketAddr {
+pub(crate) fn serve(lists: HashMap<String, String>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
     let lists = Arc::new(lists);
@@ -67,7 +67,7 @@ fn answer(mut stream: TcpStream, lists: &HashMap<String, String>) -> Option<()> 
     write!(stream, "HTTP/1.1 {code} X\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}").ok()
 }
 
-fn kubeconfig(server: &str) -> String {
+pub(crate) fn kubeconfig(server: &str) -> String {
     format!(
         "{{apiVersion: v1, kind: Config, current-context: c, contexts: [{{name: c, context: {{cluster: c, user: u}}}}], \
          clusters: [{{name: c, cluster: {{server: \"{server}\"}}}}], users: [{{name: u, user: {{token: t}}}}]}}"

@@ -13,12 +13,15 @@ mod host;
 mod lab;
 #[cfg(target_os = "linux")]
 mod lab_standing;
+#[cfg(target_os = "linux")]
+mod live;
 mod load;
 mod matrix;
 mod policies;
 mod properties;
 #[cfg(target_os = "linux")]
 mod render;
+mod settings;
 mod usage;
 mod validate;
 

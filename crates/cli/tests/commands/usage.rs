@@ -6,7 +6,7 @@ use margay_cli::Terminal;
 fn bad_usage_is_exit_code_2() {
     for (command, expected) in [
         ("margay", "Usage: margay <COMMAND>"),
-        ("margay eval", "--filename <FILE|DIR>"),
+        ("margay eval", "--flows <FILE>"),
         ("margay frobnicate", "unrecognized subcommand 'frobnicate'"),
         ("margay eval -f - --flows -", "standard input can't be both"),
         ("margay eval -f /nowhere --flows -", "/nowhere"),
@@ -30,6 +30,8 @@ fn help_has_examples_and_speaks_of_kubectl_where_it_runs_it() {
         ("margay policies --help", "Examples:"),
         ("margay selects --help", "Examples:"),
         ("margay validate --help", "Examples:"),
+        ("kubectl-margay snapshot --help", "  kubectl margay snapshot > cluster.yaml"),
+        ("margay snapshot --help", "| margay matrix"),
         #[cfg(target_os = "linux")]
         ("margay agent --help", "Examples:"),
         ("margay completions --help", "Examples:"),

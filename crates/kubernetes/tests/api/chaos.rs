@@ -13,6 +13,8 @@ enum Step {
     Compact,
     /// The reflector asks, and is answered: wholly, or as far as so many lines or with so small pages.
     Ask(u8),
+    /// The same, by a server that is where it was so many changes ago, and does not say so.
+    Lie(u8, u8),
     /// The same, with a refusal.
     Refuse(u16),
     /// There is no answer.
@@ -27,6 +29,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0u8..6).prop_map(Step::Remove),
         1 => Just(Step::Compact),
         5 => (0u8..9).prop_map(Step::Ask),
+        1 => (1u8..6, 0u8..9).prop_map(|(back, most)| Step::Lie(back, most)),
         1 => prop_oneof![Just(401), Just(403), Just(404), Just(410), Just(429), Just(500), Just(504)].prop_map(Step::Refuse),
         1 => Just(Step::Silence),
         1 => Just(Step::Garble),
@@ -71,6 +74,14 @@ proptest! {
                 Step::Remove(name) => server.remove(&format!("n{name}")),
                 Step::Compact => server.compacted = server.version,
                 Step::Ask(most) => ask(&server, &mut reflector, &mut told, most.into()),
+                Step::Lie(back, most) => {
+                    let (then, before) = (server.before(back.into()), told.names());
+                    let seen = reflector.request().parameter("resourceVersion").and_then(|seen| seen.parse().ok());
+                    ask(&then, &mut reflector, &mut told, most.into());
+                    if seen.is_some_and(|seen: u64| then.version < seen) {
+                        prop_assert_eq!(told.names(), before, "what is of the past is not told");
+                    }
+                }
                 Step::Refuse(status) => reflector.refused(status, None, "not now"),
                 Step::Silence => reflector.unreachable("connection refused"),
                 Step::Garble if reflector.request().is_watch() => {

@@ -7,3 +7,4 @@ mod cluster;
 mod http;
 mod model;
 mod recorded;
+mod yaml;

@@ -78,7 +78,7 @@ impl Model {
         let token = parameter("continue").map(|token| token.split_once('/').expect("our token"));
         // What pages go on from is what was, at the version of the first.
         let at: u64 = token.map_or(self.version, |(version, _)| version.parse().expect("a number"));
-        if at < self.compacted {
+        if at < self.compacted || at > self.version {
             return Err(410);
         }
         let mut then: BTreeMap<&str, (u64, u8)> = BTreeMap::new();
@@ -95,6 +95,21 @@ impl Model {
         let list = json!({"kind": "NamespaceList", "apiVersion": "v1", "items": items,
                           "metadata": {"resourceVersion": at.to_string(), "continue": next.unwrap_or_default()}});
         Ok(list.to_string())
+    }
+
+    /// As it was so many changes ago.
+    pub(crate) fn before(&self, changes: u64) -> Self {
+        let version = self.version.saturating_sub(changes).max(self.log.first().map_or(self.version, |first| first.0));
+        let (compacted, initial_events) = (self.compacted.min(version), self.initial_events);
+        let mut then = Self { version, compacted, initial_events, ..Self::default() };
+        for (at, name, label) in self.log.iter().filter(|(at, ..)| *at <= version) {
+            match label {
+                Some(label) => drop(then.objects.insert(name.clone(), (*at, *label))),
+                None => drop(then.objects.remove(name)),
+            }
+            then.log.push((*at, name.clone(), *label));
+        }
+        then
     }
 
     /// Names and labels.

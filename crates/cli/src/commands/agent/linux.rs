@@ -2,6 +2,7 @@
 
 use crate::streams::Failure;
 use margay_agent::Waker;
+use margay_agent::settings::Settings;
 use margay_dataplane::Driver;
 use margay_linux::{LinuxDriver, Options};
 use nix::errno::Errno;
@@ -14,12 +15,8 @@ use std::path::PathBuf;
 /// The kernel is there before any program, and an agent without rights gets none by waiting.
 pub(super) const MAY_COME_LATER: bool = false;
 
-/// What is particular to Linux: nothing yet.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub(super) struct PlatformArgs {}
-
 /// The driver, which wakes the agent when the ruleset changes.
-pub(super) fn driver(_: &PlatformArgs, waker: &Waker) -> Result<Box<dyn Driver>, Failure> {
+pub(super) fn driver(_: &Settings, waker: &Waker) -> Result<Box<dyn Driver>, Failure> {
     let driver = LinuxDriver::new(Options::default())
         .map_err(|error| Failure::usage(format!("nf_tables can't be reached: {error}; the agent needs root")))?;
     let listening =
@@ -45,6 +42,11 @@ fn listen(notifications: OwnedFd, waker: Waker) -> io::Result<()> {
         }
     };
     std::thread::Builder::new().name("nftables".into()).spawn(wait).map(drop)
+}
+
+/// The file of settings that is read where none is named.
+pub(super) fn config_file() -> PathBuf {
+    "/etc/margay/config.yaml".into()
 }
 
 /// The lock of the network namespace: each has its own tables, and may have its own agent.

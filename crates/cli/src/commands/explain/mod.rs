@@ -22,7 +22,9 @@ use report::Report;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  margay explain shop/web shop/db:5432
   margay explain shop/web shop/db:5432 -f cluster/
+  margay explain shop/web shop/db:5432 -f new/ --context production   # as it would be with new/ applied
   margay explain shop/web 8.8.8.8:53 --protocol udp -f cluster/
   margay explain node/worker-1 '[fd00::7]:80' -f cluster/
   margay explain shop/web svc/shop/db:5432 -f cluster/ --staged

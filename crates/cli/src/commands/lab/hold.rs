@@ -3,7 +3,7 @@
 use super::standing::options;
 use super::{Wiring, privilege};
 use crate::commands::render::version;
-use crate::input::Input;
+use crate::input::Files;
 use crate::streams::{Exit, Failure, Streams, Terminal};
 use margay_api::Update;
 use margay_hcn::Version;
@@ -103,6 +103,6 @@ fn load(resources: &Resources) -> Result<Vec<Update>, String> {
     let (mut stdin, mut stdout, mut stderr) = (resources.text.as_bytes(), io::sink(), io::sink());
     let mut streams =
         Streams { stdin: &mut stdin, stdout: &mut stdout, stderr: &mut stderr, terminal: Terminal::default() };
-    let world = Input::of(resources.files.clone()).world(&mut streams).map_err(|failure| failure.to_string())?;
+    let world = Files::of(resources.files.clone()).world(&mut streams).map_err(|failure| failure.to_string())?;
     Ok(world.updates())
 }

@@ -4,7 +4,7 @@ use super::{Wiring, caveat, measure, privilege};
 use crate::answer::{Answer, Word};
 use crate::commands::render::version;
 use crate::flows::{Question, Resolved};
-use crate::input::Input;
+use crate::input::Files;
 use crate::lines::{Lines, write_answered, write_error};
 use crate::streams::{Exit, Failure, Streams};
 use crate::words::counted;
@@ -33,7 +33,7 @@ Examples:
   echo '{\"from\":\"shop/web\",\"to\":\"shop/db\",\"port\":5432}' | margay lab run -f cluster/ --flows -")]
 pub(super) struct Args {
     #[command(flatten)]
-    input: Input,
+    input: Files,
     /// The file of flows, or - for standard input
     #[arg(long, value_name = "FILE")]
     flows: String,

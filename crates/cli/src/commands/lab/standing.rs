@@ -3,7 +3,7 @@
 use super::{Wiring, caveat, hold, measure, privilege};
 use crate::commands::render::version;
 use crate::flows::Question;
-use crate::input::Input;
+use crate::input::Files;
 use crate::streams::{Exit, Failure, Streams, Tone};
 use crate::table::{self, Cell};
 use crate::words::counted;
@@ -34,7 +34,7 @@ Examples:
   sudo ip netns exec margay-node-windows-1 env MARGAY_VFP=127.0.0.1:4711 vfpctrl /list-vmswitch-port")]
 pub(super) struct UpArgs {
     #[command(flatten)]
-    input: Input,
+    input: Files,
     /// What the names of the namespaces begin with
     #[arg(long, default_value = NAME)]
     name: String,
@@ -55,7 +55,7 @@ Example:
   sudo margay lab apply -f cluster/")]
 pub(super) struct ApplyArgs {
     #[command(flatten)]
-    input: Input,
+    input: Files,
     /// What the names of the namespaces begin with
     #[arg(long, default_value = NAME)]
     name: String,
@@ -72,7 +72,7 @@ Examples:
   sudo margay lab probe -f cluster/ --protocol udp shop/web kube-system/dns:53")]
 pub(super) struct ProbeArgs {
     #[command(flatten)]
-    input: Input,
+    input: Files,
     /// Who sends: namespace/pod, node/NAME or an address
     from: String,
     /// Who is to receive, with the port: namespace/pod:PORT, node/NAME:PORT, 10.0.0.1:PORT or [fd00::1]:PORT

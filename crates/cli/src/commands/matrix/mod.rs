@@ -18,6 +18,7 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  margay matrix --context production
   margay matrix -f cluster/
   margay matrix -f cluster/ -n shop -n billing --port 443 --port udp/53
   margay matrix -f cluster/ --with proposed/        # what would change

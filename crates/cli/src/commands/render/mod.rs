@@ -13,6 +13,7 @@ use margay_hcn::Version;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  margay render --node worker-1
   margay render --node worker-1 -f cluster/
   margay render --node win-1 --dataplane hns --hns-version 9.5 -f cluster/ -o json
   margay render --node worker-1 -f cluster/ > before; edit; margay render --node worker-1 -f cluster/ | diff before -")]
