@@ -55,9 +55,8 @@ pub use api::{Api, AskError};
 pub use cluster::Cluster;
 pub use connection::{Connection, ConnectionError};
 pub use reflector::{Flow, Reflector};
-pub use request::Request;
+pub use request::{Request, escaped};
 pub use resource::Resource;
 pub use snapshot::{slim, snapshot};
 pub use yaml::yaml;
 
-pub(crate) use request::escaped;
