@@ -1,5 +1,6 @@
 //! A cluster as a source.
 
+use crate::Counters;
 use crate::Resource;
 use crate::connection::{Connection, ConnectionError};
 use crate::follow::{Heard, follow};
@@ -21,6 +22,7 @@ pub struct Cluster {
     heard: Receiver<Heard>,
     states: Vec<State>,
     told_sync: bool,
+    counters: Counters,
     places: HashMap<Key, Place>,
     first_heard: Option<Instant>,
 }
@@ -51,6 +53,8 @@ impl Cluster {
         let config = runtime.block_on(connection.config())?;
         let (tell, heard) = channel();
         let (ready, made) = channel();
+        let counters = Counters::default();
+        let counted = counters.clone();
         thread::Builder::new().name("kubernetes".into()).spawn(move || {
             let local = LocalSet::new();
             local.block_on(&runtime, async move {
@@ -61,7 +65,7 @@ impl Cluster {
                 let _ = ready.send(Ok(()));
                 let followed = Kind::readable().enumerate().map(|(index, candidate)| {
                     let tell = teller(tell.clone(), wake.clone());
-                    tokio::task::spawn_local(follow(client.clone(), candidate, index, tell))
+                    tokio::task::spawn_local(follow(client.clone(), candidate, index, counted.clone(), tell))
                 });
                 let followed: Vec<_> = followed.collect();
                 drop(tell);
@@ -72,7 +76,12 @@ impl Cluster {
         })?;
         made.recv().unwrap_or(Ok(()))?;
         let states: Vec<State> = Kind::readable().map(State::of).collect();
-        Ok(Self { heard, states, told_sync: false, places: HashMap::new(), first_heard: None })
+        Ok(Self { heard, states, told_sync: false, counters, places: HashMap::new(), first_heard: None })
+    }
+
+    /// What was asked of the API server; it goes on counting.
+    pub fn counters(&self) -> Counters {
+        self.counters.clone()
     }
 }
 

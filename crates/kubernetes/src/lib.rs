@@ -42,6 +42,7 @@
 mod api;
 mod cluster;
 mod connection;
+mod counters;
 mod follow;
 mod message;
 mod reflector;
@@ -53,6 +54,7 @@ mod yaml;
 pub use api::{Api, AskError};
 pub use cluster::Cluster;
 pub use connection::{Connection, ConnectionError};
+pub use counters::Counters;
 pub use reflector::{Flow, Reflector};
 pub use request::Request;
 pub use resource::Resource;

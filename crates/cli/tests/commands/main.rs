@@ -17,6 +17,8 @@ mod lab_standing;
 mod live;
 mod load;
 mod matrix;
+#[cfg(target_os = "linux")]
+mod observe;
 mod policies;
 mod properties;
 #[cfg(target_os = "linux")]
