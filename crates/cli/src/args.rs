@@ -2,11 +2,11 @@
 
 #[cfg(any(target_os = "linux", windows))]
 use crate::commands::{agent, cleanup};
-#[cfg(target_os = "linux")]
-use crate::commands::{demo, lab};
 use crate::commands::{
     crds, eval, explain, flows, matrix, migrate, pages, policies, render, selects, snapshot, status, validate,
 };
+#[cfg(target_os = "linux")]
+use crate::commands::{demo, lab};
 use crate::streams::{Exit, Failure, Paint, Streams, Tone};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;

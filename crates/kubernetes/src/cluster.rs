@@ -1,5 +1,6 @@
 //! A cluster as a source.
 
+use crate::Counters;
 use crate::Resource;
 use crate::connection::{Connection, ConnectionError};
 use crate::door::Door;
@@ -23,6 +24,7 @@ pub struct Cluster {
     heard: Receiver<Heard>,
     states: Vec<State>,
     told_sync: bool,
+    counters: Counters,
     places: HashMap<Key, Place>,
     first_heard: Option<Instant>,
 }
@@ -52,6 +54,8 @@ impl Cluster {
         let connection = connection.clone();
         let (tell, heard) = channel();
         let (ready, made) = channel();
+        let counters = Counters::default();
+        let counted = counters.clone();
         thread::Builder::new().name("kubernetes".into()).spawn(move || {
             let local = LocalSet::new();
             local.block_on(&runtime, async move {
@@ -62,7 +66,8 @@ impl Cluster {
                 let _ = ready.send(Ok(()));
                 let followed = Kind::readable().enumerate().map(|(index, candidate)| {
                     let tell = teller(tell.clone(), wake.clone());
-                    tokio::task::spawn_local(follow(Rc::clone(&door), candidate, index, tell))
+                    let followed = follow(Rc::clone(&door), candidate, index, counted.clone(), tell);
+                    tokio::task::spawn_local(followed)
                 });
                 let followed: Vec<_> = followed.collect();
                 drop(tell);
@@ -73,7 +78,12 @@ impl Cluster {
         })?;
         made.recv().unwrap_or(Ok(()))?;
         let states: Vec<State> = Kind::readable().map(State::of).collect();
-        Ok(Self { heard, states, told_sync: false, places: HashMap::new(), first_heard: None })
+        Ok(Self { heard, states, told_sync: false, counters, places: HashMap::new(), first_heard: None })
+    }
+
+    /// What was asked of the API server; it goes on counting.
+    pub fn counters(&self) -> Counters {
+        self.counters.clone()
     }
 }
 

@@ -1,5 +1,6 @@
 //! One kind, followed for as long as anyone listens: what a reflector asks, asked.
 
+use crate::counters::{Counted, Counters};
 use crate::door::Door;
 use crate::{Flow, Reflector, Resource};
 use http::header::RETRY_AFTER;
@@ -40,6 +41,7 @@ pub(crate) async fn follow(
     door: Rc<Door>,
     (kind, versions): (Kind, Vec<&'static str>),
     index: usize,
+    counters: Counters,
     tell: impl Fn(Heard) -> bool,
 ) {
     let seed = (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(std::process::id());
@@ -60,6 +62,7 @@ pub(crate) async fn follow(
                 }
                 Err(trouble) => {
                     door.renew().await;
+                    counters.count(Counted::Error);
                     reflector.unreachable(&trouble);
                     if !told(&reflector, index, Instant::now(), Vec::new(), &tell) {
                         return;
@@ -70,8 +73,12 @@ pub(crate) async fn follow(
             }
         }
         loop {
+            counters.count(if reflector.request().is_watch() { Counted::Watch } else { Counted::List });
             if !ask(&door, &mut reflector, index, &tell).await {
                 return;
+            }
+            if reflector.trouble().is_some() {
+                counters.count(Counted::Error);
             }
             sleep(reflector.wait()).await;
             if reflector.is_absent() {
