@@ -3,7 +3,7 @@
 #[cfg(any(target_os = "linux", windows))]
 use crate::commands::agent;
 #[cfg(target_os = "linux")]
-use crate::commands::{cleanup, demo, lab};
+use crate::commands::{cleanup, demo, lab, replay};
 use crate::commands::{eval, explain, matrix, pages, policies, render, selects, validate};
 use crate::streams::{Exit, Failure, Paint, Streams, Tone};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -38,6 +38,8 @@ enum Command {
     Lab(lab::Args),
     #[cfg(any(target_os = "linux", windows))]
     Agent(agent::Args),
+    #[cfg(target_os = "linux")]
+    Replay(replay::Args),
     #[cfg(target_os = "linux")]
     Cleanup(cleanup::Args),
     Completions(pages::CompletionsArgs),
@@ -96,6 +98,8 @@ fn dispatch(args: Vec<OsString>, streams: &mut Streams<'_>) -> Result<Exit, Fail
         Command::Lab(args) => lab::run(&args, streams),
         #[cfg(any(target_os = "linux", windows))]
         Command::Agent(args) => agent::run(&args, streams),
+        #[cfg(target_os = "linux")]
+        Command::Replay(args) => replay::run(&args, streams),
         #[cfg(target_os = "linux")]
         Command::Cleanup(args) => cleanup::run(&args, streams),
         Command::Completions(args) => pages::completions(&args, streams),

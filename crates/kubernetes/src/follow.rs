@@ -174,7 +174,7 @@ async fn watch(mut body: Body, reflector: &mut Reflector, index: usize, tell: &i
 }
 
 /// The text of an answer.
-async fn text(body: Body) -> Result<String, String> {
+pub(crate) async fn text(body: Body) -> Result<String, String> {
     let whole = timeout(ANSWER, Limited::new(body, LONGEST).collect()).await;
     let whole = whole.map_err(|_| "its answer takes too long".to_owned())?.map_err(|error| error.to_string())?;
     String::from_utf8(whole.to_bytes().into()).map_err(|_| "its answer is no UTF-8".into())

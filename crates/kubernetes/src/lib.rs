@@ -39,6 +39,7 @@
 
 mod cluster;
 mod connection;
+mod felix;
 mod follow;
 mod message;
 mod reflector;
@@ -47,6 +48,7 @@ mod resource;
 
 pub use cluster::Cluster;
 pub use connection::{Connection, ConnectionError};
+pub use felix::{FelixConfiguration, felix_configurations};
 pub use reflector::{Flow, Reflector};
 pub use request::Request;
 pub use resource::Resource;

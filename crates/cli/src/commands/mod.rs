@@ -14,5 +14,7 @@ pub(crate) mod matrix;
 pub(crate) mod pages;
 pub(crate) mod policies;
 pub(crate) mod render;
+#[cfg(target_os = "linux")]
+pub(crate) mod replay;
 pub(crate) mod selects;
 pub(crate) mod validate;
