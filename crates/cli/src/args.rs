@@ -6,7 +6,7 @@ use crate::commands::{
     crds, eval, explain, flows, matrix, migrate, pages, policies, render, selects, snapshot, status, validate,
 };
 #[cfg(target_os = "linux")]
-use crate::commands::{demo, lab};
+use crate::commands::{demo, lab, replay};
 use crate::streams::{Exit, Failure, Paint, Streams, Tone};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -43,6 +43,8 @@ enum Command {
     Lab(lab::Args),
     #[cfg(any(target_os = "linux", windows))]
     Agent(agent::Args),
+    #[cfg(target_os = "linux")]
+    Replay(replay::Args),
     #[cfg(any(target_os = "linux", windows))]
     Cleanup(cleanup::Args),
     Crds(crds::Args),
@@ -106,6 +108,8 @@ fn dispatch(args: Vec<OsString>, streams: &mut Streams<'_>) -> Result<Exit, Fail
         Command::Lab(args) => lab::run(&args, streams),
         #[cfg(any(target_os = "linux", windows))]
         Command::Agent(args) => agent::run(&args, streams),
+        #[cfg(target_os = "linux")]
+        Command::Replay(args) => replay::run(&args, streams),
         #[cfg(any(target_os = "linux", windows))]
         Command::Cleanup(args) => cleanup::run(&args, streams),
         Command::Crds(args) => crds::run(&args, streams),

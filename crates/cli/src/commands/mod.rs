@@ -17,6 +17,8 @@ pub(crate) mod migrate;
 pub(crate) mod pages;
 pub(crate) mod policies;
 pub(crate) mod render;
+#[cfg(target_os = "linux")]
+pub(crate) mod replay;
 pub(crate) mod selects;
 pub(crate) mod snapshot;
 pub(crate) mod status;
