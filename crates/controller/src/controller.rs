@@ -106,7 +106,7 @@ impl Drop for Controller {
 /// A client, and the runtime that it lives on: each thread has its own.
 fn client(connection: &Connection) -> Result<(Runtime, Objects), ConnectionError> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let objects = Objects::new(runtime.block_on(connection.client())?);
+    let objects = runtime.block_on(Objects::of(connection))?;
     Ok((runtime, objects))
 }
 
