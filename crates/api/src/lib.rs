@@ -70,6 +70,7 @@
 mod calico;
 mod cluster;
 mod core;
+pub mod crd;
 mod decode;
 pub mod document;
 mod key;

@@ -4,7 +4,9 @@
 use crate::commands::{agent, cleanup};
 #[cfg(target_os = "linux")]
 use crate::commands::{demo, lab};
-use crate::commands::{eval, explain, matrix, migrate, pages, policies, render, selects, snapshot, validate};
+use crate::commands::{
+    crds, eval, explain, matrix, migrate, pages, policies, render, selects, snapshot, validate,
+};
 use crate::streams::{Exit, Failure, Paint, Streams, Tone};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -42,6 +44,7 @@ enum Command {
     #[cfg(any(target_os = "linux", windows))]
     Cleanup(cleanup::Args),
     Migrate(migrate::Args),
+    Crds(crds::Args),
     Completions(pages::CompletionsArgs),
     Man(pages::ManArgs),
 }
@@ -102,6 +105,7 @@ fn dispatch(args: Vec<OsString>, streams: &mut Streams<'_>) -> Result<Exit, Fail
         #[cfg(any(target_os = "linux", windows))]
         Command::Cleanup(args) => cleanup::run(&args, streams),
         Command::Migrate(args) => migrate::run(&args, streams),
+        Command::Crds(args) => crds::run(&args, streams),
         Command::Completions(args) => pages::completions(&args, streams),
         Command::Man(args) => pages::man(&args, streams),
     }

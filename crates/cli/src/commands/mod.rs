@@ -4,6 +4,7 @@
 pub(crate) mod agent;
 #[cfg(any(target_os = "linux", windows))]
 pub(crate) mod cleanup;
+pub(crate) mod crds;
 #[cfg(target_os = "linux")]
 pub(crate) mod demo;
 pub(crate) mod eval;
