@@ -2,11 +2,9 @@
 
 #[cfg(any(target_os = "linux", windows))]
 use crate::commands::{agent, cleanup};
+use crate::commands::{crds, eval, explain, matrix, migrate, pages, policies, render, selects, snapshot, validate};
 #[cfg(target_os = "linux")]
 use crate::commands::{demo, lab};
-use crate::commands::{
-    crds, eval, explain, matrix, migrate, pages, policies, render, selects, snapshot, validate,
-};
 use crate::streams::{Exit, Failure, Paint, Streams, Tone};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;

@@ -95,7 +95,8 @@ fn every_other_setting_is_a_value() {
     let mut known: Vec<&str> = values.keys().map(String::as_str).chain(["anyNetwork", "removeForeign"]).collect();
     known.sort_unstable();
     let left_out = ["node", "poll", "statusFile", "logFile", "record"];
-    let mut settings: Vec<&str> = table().iter().map(|setting| setting.name).filter(|name| !left_out.contains(name)).collect();
+    let mut settings: Vec<&str> =
+        table().iter().map(|setting| setting.name).filter(|name| !left_out.contains(name)).collect();
     settings.sort_unstable();
     assert_eq!(known, settings);
 }

@@ -37,7 +37,8 @@ fn is_beside(resource: &(String, String)) -> bool {
 
 #[test]
 fn exactly_what_is_read_may_be_read() {
-    let felix = ["projectcalico.org", "crd.projectcalico.org"].map(|group| (group.to_owned(), "felixconfigurations".to_owned()));
+    let felix = ["projectcalico.org", "crd.projectcalico.org"]
+        .map(|group| (group.to_owned(), "felixconfigurations".to_owned()));
     let mut agent = reading(|_| true);
     agent.extend(felix);
     let is_enforced = |kind: Kind| kind.name().ends_with("NetworkPolicy") && !kind.name().starts_with("Staged");
@@ -67,9 +68,17 @@ fn little_may_be_written() {
         });
         verbs.join("\n")
     };
-    expect_test::expect![[r#""#]]
+    expect_test::expect![[r#"
+        create: events.events.k8s.io nodereports.margay.io
+        update: 
+        patch: events.events.k8s.io nodereports.margay.io
+        delete: "#]]
     .assert_eq(&writes("margay-agent"));
-    expect_test::expect![[r#""#]]
+    expect_test::expect![[r#"
+        create: events.events.k8s.io clusterpolicystatuses.margay.io policystatuses.margay.io
+        update: 
+        patch: events.events.k8s.io clusterpolicystatuses.margay.io policystatuses.margay.io adminnetworkpolicies/status.policy.networking.k8s.io baselineadminnetworkpolicies/status.policy.networking.k8s.io clusternetworkpolicies/status.policy.networking.k8s.io
+        delete: clusterpolicystatuses.margay.io nodereports.margay.io policystatuses.margay.io"#]]
     .assert_eq(&writes("margay-controller"));
 }
 
