@@ -1,12 +1,15 @@
 //! A cluster as a source.
 
+use crate::Counters;
 use crate::Resource;
 use crate::connection::{Connection, ConnectionError};
+use crate::door::Door;
 use crate::follow::{Heard, follow};
 use margay_api::document::{Position, Span};
 use margay_api::{Key, Kind, Place, Problem, Severity};
 use margay_datastore::{Event, Source};
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Instant;
@@ -21,6 +24,7 @@ pub struct Cluster {
     heard: Receiver<Heard>,
     states: Vec<State>,
     told_sync: bool,
+    counters: Counters,
     places: HashMap<Key, Place>,
     first_heard: Option<Instant>,
 }
@@ -47,21 +51,23 @@ impl Cluster {
     /// Where the configuration can't be used. A server that does not answer is no error.
     pub fn follow(connection: &Connection, wake: impl Fn() + Send + Clone + 'static) -> Result<Self, ConnectionError> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        // Made on this thread, so that what is wrong with it is known at once.
-        let config = runtime.block_on(connection.config())?;
+        let connection = connection.clone();
         let (tell, heard) = channel();
         let (ready, made) = channel();
+        let counters = Counters::default();
+        let counted = counters.clone();
         thread::Builder::new().name("kubernetes".into()).spawn(move || {
             let local = LocalSet::new();
             local.block_on(&runtime, async move {
-                let client = match kube::Client::try_from(config) {
-                    Ok(client) => client,
+                let door = match Door::of(&connection).await {
+                    Ok(door) => Rc::new(door),
                     Err(error) => return drop(ready.send(Err(error))),
                 };
                 let _ = ready.send(Ok(()));
                 let followed = Kind::readable().enumerate().map(|(index, candidate)| {
                     let tell = teller(tell.clone(), wake.clone());
-                    tokio::task::spawn_local(follow(client.clone(), candidate, index, tell))
+                    let followed = follow(Rc::clone(&door), candidate, index, counted.clone(), tell);
+                    tokio::task::spawn_local(followed)
                 });
                 let followed: Vec<_> = followed.collect();
                 drop(tell);
@@ -72,7 +78,12 @@ impl Cluster {
         })?;
         made.recv().unwrap_or(Ok(()))?;
         let states: Vec<State> = Kind::readable().map(State::of).collect();
-        Ok(Self { heard, states, told_sync: false, places: HashMap::new(), first_heard: None })
+        Ok(Self { heard, states, told_sync: false, counters, places: HashMap::new(), first_heard: None })
+    }
+
+    /// What was asked of the API server; it goes on counting.
+    pub fn counters(&self) -> Counters {
+        self.counters.clone()
     }
 }
 

@@ -42,6 +42,8 @@
 mod api;
 mod cluster;
 mod connection;
+mod counters;
+mod door;
 mod follow;
 mod message;
 mod reflector;
@@ -53,10 +55,9 @@ mod yaml;
 pub use api::{Api, AskError};
 pub use cluster::Cluster;
 pub use connection::{Connection, ConnectionError};
+pub use counters::Counters;
 pub use reflector::{Flow, Reflector};
-pub use request::Request;
+pub use request::{Request, escaped};
 pub use resource::Resource;
 pub use snapshot::{slim, snapshot};
 pub use yaml::yaml;
-
-pub(crate) use request::escaped;

@@ -1,4 +1,4 @@
-//! What is told of an agent: health and metrics over HTTP.
+//! What is told of an agent: health and metrics over HTTP, denied flows as lines of JSON.
 //!
 //! ```text
 //! Agent ─► Meter (an Observer, on its thread) ─► Telemetry ─► Server: /liveness  /readiness  /metrics
@@ -10,6 +10,7 @@
 //!
 //! - **Nobody who asks keeps the agent waiting.** The agent's thread writes a few numbers down; everything else is made on the thread of who asks. A client that
 //!   is slow or silent has a few seconds, and of many the oldest is cut off.
+//! - **A flow that is denied is told once**, then counted ([`flows`]); lines are bounded, and what is left out is said.
 //! - **Live** is an agent whose loop turns: one that sleeps longer than it said, or works at one step for a minute, is not.
 //! - **Ready** is an agent that has read its source in full, and whose data plane takes what it is told. One that is not ready says why in words.
 //!
@@ -29,6 +30,7 @@
 //! ```
 
 mod figures;
+pub mod flows;
 mod health;
 mod meter;
 mod metrics;

@@ -19,7 +19,10 @@ const OBJECTS: [(&str, &str); 4] = [
 
 /// Counters that are kept elsewhere.
 const ELSEWHERE: [(&str, &str); 7] = [
-    ("source_relists", "Lists that were asked of the API server."),
+    (
+        "source_lists",
+        "Lists that were asked of the API server, page by page: one for each kind at the start, more where a watch can't be taken up again.",
+    ),
     ("source_watches", "Watches that were asked of the API server."),
     ("source_errors", "Questions to the API server that failed, or were refused."),
     ("flow_log_packets", "Denied or logged packets that were read."),

@@ -53,7 +53,7 @@ impl Platform for Everything {
 fn measured() -> Telemetry {
     let telemetry = Telemetry::new("node-1".into(), Instant::now());
     telemetry.set_platform(Box::new(Everything));
-    telemetry.count(|| vec![("source_relists", 20), ("source_watches", 21), ("source_errors", 1)]);
+    telemetry.count(|| vec![("source_lists", 20), ("source_watches", 21), ("source_errors", 1)]);
     let flows = ["flow_log_packets", "flow_log_lines", "flow_log_dropped_lines", "flow_log_lost_packets"];
     telemetry.count(move || flows.map(|name| (name, 5)).to_vec());
     let options = Options { node: "node-1".into(), poll: Duration::from_secs(1) };
@@ -120,7 +120,7 @@ fn an_agent_at_work_says_how_it_is_doing() {
         "margay_int_dataplane_apply_time_seconds_count 1",
         "margay_calc_graph_update_time_seconds_count 1",
         "margay_oldest_unprogrammed_endpoint_seconds 0.0",
-        "margay_source_relists_total 20",
+        "margay_source_lists_total 20",
         "margay_source_problems_total{severity=\"error\"} 0.0",
         "margay_rule_connections_total{policy=\"NetworkPolicy shop/db\",direction=\"ingress\",rule=\"0\"} 7.0",
         "margay_hns_call_seconds_total{operation=\"list\",kind=\"endpoint\"} 1.5",

@@ -20,6 +20,8 @@ mod live;
 mod load;
 mod matrix;
 mod migrate;
+#[cfg(target_os = "linux")]
+mod observe;
 mod policies;
 mod properties;
 #[cfg(target_os = "linux")]

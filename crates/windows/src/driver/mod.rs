@@ -14,6 +14,7 @@ mod canary;
 mod converge;
 mod desired;
 mod directory;
+mod figures;
 mod found;
 mod numbers;
 mod queue;
@@ -27,6 +28,7 @@ mod watch;
 mod writes;
 
 pub use canary::Vfpctrl;
+pub use figures::{HnsCounts, HnsFigures};
 pub use numbers::{FIRST, HOST_BEFORE_1803, LAST, number};
 pub use vfpctrl::Program;
 pub use writes::{BATCH, Write, writes};
@@ -181,6 +183,11 @@ impl HnsDriver {
             }
         }
         Ok(programmed)
+    }
+
+    /// What it counts.
+    pub fn counts(&self) -> HnsCounts {
+        HnsCounts(Arc::downgrade(&self.shared))
     }
 
     /// The version of HNS.

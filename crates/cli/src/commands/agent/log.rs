@@ -120,7 +120,7 @@ impl Visit for Fields<'_> {
 }
 
 /// A file of lines that is bounded: when it is full it becomes `FILE.old`, in the place of the one before, and a new one is begun.
-struct LogFile {
+pub(super) struct LogFile {
     path: PathBuf,
     most: u64,
     /// `None` where it could not be begun anew: then it is tried again with the next line.
@@ -129,6 +129,12 @@ struct LogFile {
 }
 
 impl LogFile {
+    /// The file at this path, begun anew at 10 MiB.
+    #[cfg(target_os = "linux")]
+    pub(super) fn open_bounded(path: &Path) -> io::Result<Self> {
+        Self::open(path, MOST)
+    }
+
     fn open(path: &Path, most: u64) -> io::Result<Self> {
         let mut log = Self { path: path.to_owned(), most, file: None, written: 0 };
         log.begin()?;

@@ -7,8 +7,11 @@ mod platform;
 #[path = "windows.rs"]
 mod platform;
 
+#[cfg(target_os = "linux")]
+mod flows;
 mod lock;
 mod log;
+mod observe;
 #[cfg(windows)]
 mod service;
 mod settings;
@@ -23,6 +26,7 @@ use margay_agent::{Agent, Failing, Followed, Options, Status, Waker};
 use margay_dataplane::{Driver, Object, Recorder};
 use margay_datastore::{Folder, Source};
 use margay_kubernetes::{Cluster, Connection};
+use margay_telemetry::Telemetry;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -145,16 +149,28 @@ fn follow(args: &Args, settings: &Settings, waker: &Waker, log: &Log) -> Result<
     let _lock = if args.dry_run { None } else { Some(lock()?) };
     let programs = if args.dry_run { " (dry run: nothing is programmed)" } else { "" };
     info!(node, "margay {} on node {node}{programs}", env!("CARGO_PKG_VERSION"));
+    let telemetry = Telemetry::new(node.into(), Instant::now());
+    if !args.once {
+        observe::serve(settings, &telemetry);
+    }
     let driver: Box<dyn Driver> = match args.dry_run {
         true => Box::new(Recorder::default()),
-        false => match driver(args, settings, waker)? {
+        false => match driver(args, settings, &telemetry, waker)? {
             ControlFlow::Continue(driver) => driver,
             ControlFlow::Break(status) => return Ok(*status),
         },
     };
     let options = Options { node: node.into(), poll: settings.poll };
-    let source = source(args, waker)?;
+    let source = source(args, &telemetry, waker)?;
     let mut agent = Agent::new(options, source, driver, Instant::now());
+    agent.watch(Box::new(telemetry.meter()));
+    #[cfg(target_os = "linux")]
+    if !args.once
+        && !args.dry_run
+        && let Some(names) = flows::start(settings, &telemetry)?
+    {
+        agent.watch(names);
+    }
     let deadline = args.once.then(|| Instant::now() + ONCE);
     agent.run(waker, deadline, |status| {
         keep(settings, status);
@@ -181,30 +197,35 @@ pub(crate) fn uninstall_service(streams: &mut Streams<'_>) -> Result<Exit, Failu
 }
 
 /// Where resources come from.
-fn source(args: &Args, waker: &Waker) -> Result<Box<dyn Source>, Failure> {
+fn source(args: &Args, telemetry: &Telemetry, waker: &Waker) -> Result<Box<dyn Source>, Failure> {
     if !args.filename.is_empty() {
         return Ok(Box::new(Followed::new(Folder::new(&args.filename))));
     }
     let connection = Connection { kubeconfig: args.kubeconfig.clone(), context: args.context.clone() };
     let waker = waker.clone();
-    let cluster = Cluster::follow(&connection, move || waker.source());
-    Ok(Box::new(cluster.map_err(|error| {
+    let cluster = Cluster::follow(&connection, move || waker.source()).map_err(|error| {
         Failure::usage(format!(
             "{error}; what is in force stays in force (with -f, a folder takes the place of a cluster)"
         ))
-    })?))
+    })?;
+    let asked = cluster.counters();
+    telemetry.count(move || {
+        vec![("source_lists", asked.lists()), ("source_watches", asked.watches()), ("source_errors", asked.errors())]
+    });
+    Ok(Box::new(cluster))
 }
 
 /// The driver, waited for where the platform's data plane may come later than the agent; or, where the agent is to stop before that, how it went.
 fn driver(
     args: &Args,
     settings: &Settings,
+    telemetry: &Telemetry,
     waker: &Waker,
 ) -> Result<ControlFlow<Box<Status>, Box<dyn Driver>>, Failure> {
     let since = Instant::now();
     let mut said = String::new();
     loop {
-        let failure = match platform::driver(settings, waker) {
+        let failure = match platform::driver(settings, telemetry, waker) {
             Ok(driver) => return Ok(ControlFlow::Continue(driver)),
             Err(failure) if args.once || !platform::MAY_COME_LATER => return Err(failure),
             Err(failure) => failure.to_string(),
@@ -217,6 +238,7 @@ fn driver(
             said = failure;
         }
         let again = Instant::now() + AGAIN;
+        telemetry.waits(&status, again);
         while Instant::now() < again {
             if waker.wait(again).stop {
                 info!("stopped: what is in force stays in force");

@@ -5,7 +5,8 @@ use margay_agent::Waker;
 use margay_agent::settings::Settings;
 use margay_dataplane::Driver;
 use margay_hcn::{Dll, Version};
-use margay_windows::driver::{HnsDriver, Options, Program};
+use margay_telemetry::{Calls, Figures, Platform, Telemetry};
+use margay_windows::driver::{HnsCounts, HnsDriver, Options, Program};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ pub(super) const MAY_COME_LATER: bool = true;
 const OLDEST: Version = Version::KNOWN[0];
 
 /// The driver, which wakes the agent when HNS has something to say.
-pub(super) fn driver(settings: &Settings, waker: &Waker) -> Result<Box<dyn Driver>, Failure> {
+pub(super) fn driver(settings: &Settings, telemetry: &Telemetry, waker: &Waker) -> Result<Box<dyn Driver>, Failure> {
     let failed = |error: &dyn std::fmt::Display| {
         Failure::usage(format!(
             "the Host Networking Service (HNS) can't be reached: {error}; the agent needs a Windows Server node with containers, and an administrator's rights"
@@ -34,7 +35,30 @@ pub(super) fn driver(settings: &Settings, waker: &Waker) -> Result<Box<dyn Drive
     let waker = waker.clone();
     driver.set_waker(move || waker.driver());
     driver.set_vfpctrl(Program::of_the_system());
+    telemetry.set_platform(Box::new(Counts(driver.counts())));
     Ok(Box::new(driver))
+}
+
+/// What the driver counts.
+struct Counts(HnsCounts);
+
+impl Platform for Counts {
+    fn figures(&mut self) -> Figures {
+        let figures = self.0.read();
+        let calls = figures.calls.into_iter().map(|(measured, latency)| Calls {
+            operation: measured.operation.name(),
+            kind: measured.kind.map(|kind| kind.to_string()).unwrap_or_default(),
+            count: latency.count,
+            sum: latency.sum,
+            failed: latency.failed,
+            timed_out: latency.timed_out,
+        });
+        Figures {
+            objects: vec![("hns_acls", figures.acls), ("hns_lost_threads", figures.lost_threads)],
+            calls: calls.collect(),
+            ..Figures::default()
+        }
+    }
 }
 
 /// The file of settings that is read where none is named.
