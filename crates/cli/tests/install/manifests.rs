@@ -1,7 +1,8 @@
 //! The plain manifests: what is there, and that it fits the program it starts.
 
-use crate::{object, objects, strings};
+use crate::{object, objects, read, strings};
 use expect_test::expect;
+use margay_agent::settings::{Reads, Resolved, file, table};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -72,26 +73,32 @@ fn commands_and_their_flags_are_known() {
     }
 }
 
-/// From the program that reads a file of settings on.
 #[test]
-fn settings_are_known() {
-    let margay = margay_cli::command();
-    let agent = margay.find_subcommand("agent").expect("the agent");
-    if !has_flag(agent, "config") {
-        eprintln!("left out: this margay agent reads no file of settings");
-        return;
-    }
+fn settings_can_be_read() {
     let config = object("ConfigMap", "margay-config");
-    for key in ["config.yaml", "config-windows.yaml"] {
-        for (setting, _) in
-            config["data"][key].as_str().expect("a file").lines().filter_map(|line| line.split_once(':'))
-        {
-            let upper =
-                |c: char| if c.is_ascii_uppercase() { format!("-{}", c.to_ascii_lowercase()) } else { c.into() };
-            let flag: String = setting.chars().map(upper).collect();
-            assert!(has_flag(agent, &flag), "{key}: {setting}");
-        }
+    for (key, there) in [
+        ("config.yaml", "snapshotFile: /var/lib/margay/snapshot"),
+        ("config-windows.yaml", r"snapshotFile: C:\ProgramData\margay\snapshot"),
+    ] {
+        let text = config["data"][key].as_str().expect("a file");
+        assert!(text.contains(there), "{key}: {text}");
+        let given = file::read(text, key).unwrap_or_else(|errors| panic!("{key}: {errors:?}"));
+        Resolved::of(Reads::Cluster, &given).unwrap_or_else(|errors| panic!("{key}: {errors:?}"));
     }
+}
+
+/// Those that say where a node's own files are, or that matter to files alone, are nothing for all nodes of a cluster.
+#[test]
+fn every_other_setting_is_a_value() {
+    let schema = read("helm/margay/values.schema.json").remove(0);
+    let values = schema["properties"]["agent"]["properties"]["config"]["properties"].as_object().expect("properties");
+    let mut known: Vec<&str> = values.keys().map(String::as_str).chain(["anyNetwork", "removeForeign"]).collect();
+    known.sort_unstable();
+    let left_out = ["node", "poll", "statusFile", "logFile", "record"];
+    let mut settings: Vec<&str> =
+        table().iter().map(|setting| setting.name).filter(|name| !left_out.contains(name)).collect();
+    settings.sort_unstable();
+    assert_eq!(known, settings);
 }
 
 #[test]

@@ -20,32 +20,39 @@ fn with_verb(rules: &Value, verb: &str) -> Resources {
     found
 }
 
-/// Every kind that is read, in each group that it is read from.
-fn read() -> Resources {
+/// These kinds, in each group that they are read from.
+fn reading(which: impl Fn(Kind) -> bool) -> Resources {
     let resource = |kind: Kind, version: &str| {
         let group = version.split_once('/').map_or("", |(group, _)| group);
         (group.to_owned(), Resource::of(kind, version).plural())
     };
-    Kind::readable()
-        .flat_map(|(kind, versions)| versions.into_iter().map(move |version| resource(kind, version)))
-        .collect()
+    let kinds = Kind::readable().filter(|(kind, _)| which(*kind));
+    kinds.flat_map(|(kind, versions)| versions.into_iter().map(move |version| resource(kind, version))).collect()
 }
 
-/// Margay's own group, and the rights to policies in a tier by which Calico's API server shows them.
+/// Margay's own group; and the rights to policies in a tier by which Calico's API server shows them, as to whoever may get the tier.
 fn is_beside(resource: &(String, String)) -> bool {
-    resource.0 == "margay.io" || resource.1.starts_with("tier.")
+    resource.0 == "margay.io" || resource.1.starts_with("tier.") || resource.1 == "tiers"
 }
 
 #[test]
-fn exactly_the_kinds_that_are_read_may_be_read() {
-    for role in ["margay-agent", "margay-controller"] {
-        let rules = &object("ClusterRole", role)["rules"];
+fn exactly_what_is_read_may_be_read() {
+    let felix = ["projectcalico.org", "crd.projectcalico.org"]
+        .map(|group| (group.to_owned(), "felixconfigurations".to_owned()));
+    let mut agent = reading(|_| true);
+    agent.extend(felix);
+    let is_enforced = |kind: Kind| kind.name().ends_with("NetworkPolicy") && !kind.name().starts_with("Staged");
+    let controller = reading(|kind| kind == Kind::Node || is_enforced(kind));
+    for (role, mut expected) in [("margay-agent", agent), ("margay-controller", controller)] {
+        expected.retain(|resource| !is_beside(resource));
         for verb in ["get", "list", "watch"] {
-            let mut may = with_verb(rules, verb);
+            let mut may = with_verb(&object("ClusterRole", role)["rules"], verb);
             may.retain(|resource| !is_beside(resource));
-            assert_eq!(may, read(), "{role}: {verb}");
+            assert_eq!(may, expected, "{role}: {verb}");
         }
     }
+    let tiers = reading(|kind| kind == Kind::Tier);
+    assert!(tiers.is_subset(&with_verb(&object("ClusterRole", "margay-agent")["rules"], "watch")), "{tiers:?}");
 }
 
 #[test]
@@ -62,16 +69,17 @@ fn little_may_be_written() {
         verbs.join("\n")
     };
     expect_test::expect![[r#"
-        create: events events.events.k8s.io nodereports.margay.io
-        update: nodereports.margay.io
-        patch: events events.events.k8s.io nodereports.margay.io
+        create: events.events.k8s.io nodereports.margay.io
+        update: 
+        patch: events.events.k8s.io nodereports.margay.io
         delete: "#]]
     .assert_eq(&writes("margay-agent"));
     expect_test::expect![[r#"
-        create: events events.events.k8s.io clusterpolicystatuses.margay.io policystatuses.margay.io
-        update: clusterpolicystatuses.margay.io clusterpolicystatuses/status.margay.io policystatuses.margay.io policystatuses/status.margay.io adminnetworkpolicies/status.policy.networking.k8s.io baselineadminnetworkpolicies/status.policy.networking.k8s.io clusternetworkpolicies/status.policy.networking.k8s.io
-        patch: events events.events.k8s.io clusterpolicystatuses.margay.io clusterpolicystatuses/status.margay.io policystatuses.margay.io policystatuses/status.margay.io adminnetworkpolicies/status.policy.networking.k8s.io baselineadminnetworkpolicies/status.policy.networking.k8s.io clusternetworkpolicies/status.policy.networking.k8s.io
-        delete: clusterpolicystatuses.margay.io nodereports.margay.io policystatuses.margay.io"#]].assert_eq(&writes("margay-controller"));
+        create: events.events.k8s.io clusterpolicystatuses.margay.io policystatuses.margay.io
+        update: 
+        patch: events.events.k8s.io clusterpolicystatuses.margay.io policystatuses.margay.io adminnetworkpolicies/status.policy.networking.k8s.io baselineadminnetworkpolicies/status.policy.networking.k8s.io clusternetworkpolicies/status.policy.networking.k8s.io
+        delete: clusterpolicystatuses.margay.io nodereports.margay.io policystatuses.margay.io"#]]
+    .assert_eq(&writes("margay-controller"));
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl Drop for Service<'_> {
 #[test]
 fn it_is_a_service() {
     let Some(wine) = Wine::ready() else { return };
-    let shop = shop();
+    let (shop, _machine) = (shop(), crate::hns::machine());
     let service = Service { wine: &wine, home: shop.path() };
     let margay = wine.margay().get_args().next().map(std::path::PathBuf::from).expect("a program");
     std::fs::copy(margay, shop.path().join("margay.exe")).expect("margay.exe is built");

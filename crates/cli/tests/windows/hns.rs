@@ -38,6 +38,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The agents of these tests run one after the other: a machine has but one, and Wine's prefix is one machine.
 static MACHINE: Mutex<()> = Mutex::new(());
 
+/// Keeps the machine for the caller.
+pub(crate) fn machine() -> MutexGuard<'static, ()> {
+    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The demo's Windows node: a folder, and HNS.
 pub(crate) struct Node {
     wine: Wine,
@@ -75,7 +80,7 @@ impl Node {
         std::fs::create_dir(home.path().join("cluster")).expect("a folder");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let server = serve(listener, Arc::clone(&emulator)).expect("it serves on loopback");
-        let (address, _machine) = (server.address(), MACHINE.lock().unwrap_or_else(PoisonError::into_inner));
+        let (address, _machine) = (server.address(), machine());
         let node = Self { wine, home, emulator, address, server: Some(server), _machine };
         DEMO.iter().for_each(|(name, text)| node.write(name, text));
         node
@@ -86,8 +91,14 @@ impl Node {
     }
 
     fn agent(&self, more: &str) -> Command {
-        let mut command = self.wine.margay();
+        let mut command = self.margay();
         command.args(["agent", "-f", "cluster", "--node", NODE]).args(more.split_whitespace());
+        command
+    }
+
+    /// margay.exe on this HNS.
+    fn margay(&self) -> Command {
+        let mut command = self.wine.margay();
         command.env("MARGAY_VFP", self.address.to_string()).current_dir(self.home.path());
         if !self.has_v2() {
             without(&mut command, "computenetwork");
@@ -256,6 +267,19 @@ fn programs_the_demo(version: Version, kind: NetworkKind) {
     agent.kill();
     assert_eq!(node.acls(POD), with_dns, "what is in force stays in force");
     assert_eq!(node.acls(NO_POD), Vec::<Value>::new(), "an endpoint that is no pod's is left alone");
+
+    let cleanup = |flags: &[&str]| ran(node.margay().args(["cleanup", "--state", "state"]).args(flags));
+    let dry = cleanup(&["--dry-run"]);
+    assert_eq!(dry.out, "Would remove the ACLs of 1 endpoint: no policy would be in force on this node.\n", "{dry:?}");
+    assert_eq!(node.acls(POD), with_dns);
+    for acls in [
+        "Removed the ACLs of 1 endpoint: no policy is in force on this node.",
+        "Nothing to remove: no endpoint has ACLs of Margay.",
+    ] {
+        let run = cleanup(&[]);
+        assert_eq!(run.out, format!("Nothing to remove: there is no service margay.\n{acls}\n"), "{run:?}");
+        assert_eq!(node.acls(POD), Vec::<Value>::new());
+    }
     assert_eq!(node.emulator.misuses(), []);
 }
 

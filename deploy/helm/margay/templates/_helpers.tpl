@@ -62,5 +62,5 @@ readinessProbe:
 
 {{/* Whether an address is on loopback. */}}
 {{- define "margay.isLoopback" -}}
-{{- if regexMatch "^(127\\.|\\[::1\\]|localhost:)" . }}true{{ end }}
+{{- if regexMatch "^(127\\.|\\[::1\\]|off$)" . }}true{{ end }}
 {{- end }}

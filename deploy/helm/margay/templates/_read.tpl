@@ -1,11 +1,5 @@
-{{/* Reading every kind that policy is made of, by agents and by the controller. */}}
-{{- define "margay.readRules" -}}
-- apiGroups: [""]
-  resources: [pods, namespaces, nodes, serviceaccounts, services]
-  verbs: [get, list, watch]
-- apiGroups: [discovery.k8s.io]
-  resources: [endpointslices]
-  verbs: [get, list, watch]
+{{/* What the controller tells of: policies that are enforced. Of Calico's, both spellings; its API server shows policies to who may get their tier. */}}
+{{- define "margay.readPolicies" -}}
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
   verbs: [get, list, watch]
@@ -13,10 +7,28 @@
   resources: [clusternetworkpolicies, adminnetworkpolicies, baselineadminnetworkpolicies]
   verbs: [get, list, watch]
 - apiGroups: [projectcalico.org, crd.projectcalico.org]
+  resources: [networkpolicies, globalnetworkpolicies]
+  verbs: [get, list, watch]
+- apiGroups: [projectcalico.org]
+  resources: [tiers]
+  verbs: [get]
+- apiGroups: [projectcalico.org]
+  resources: [tier.networkpolicies, tier.globalnetworkpolicies]
+  verbs: [get, list, watch]
+{{- end }}
+
+{{/* What agents make of them, and the rest of what policy is made of. */}}
+{{- define "margay.readAll" -}}
+{{ include "margay.readPolicies" . }}
+- apiGroups: [""]
+  resources: [pods, namespaces, nodes, serviceaccounts, services]
+  verbs: [get, list, watch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [get, list, watch]
+- apiGroups: [projectcalico.org, crd.projectcalico.org]
   resources:
     - tiers
-    - networkpolicies
-    - globalnetworkpolicies
     - stagednetworkpolicies
     - stagedglobalnetworkpolicies
     - stagedkubernetesnetworkpolicies
@@ -24,9 +36,9 @@
     - globalnetworksets
     - profiles
     - hostendpoints
+    - felixconfigurations
   verbs: [get, list, watch]
-# Calico's API server asks for the right to get a tier before it shows the policies in it.
 - apiGroups: [projectcalico.org]
-  resources: [tier.networkpolicies, tier.globalnetworkpolicies, tier.stagednetworkpolicies, tier.stagedglobalnetworkpolicies]
+  resources: [tier.stagednetworkpolicies, tier.stagedglobalnetworkpolicies]
   verbs: [get, list, watch]
 {{- end }}

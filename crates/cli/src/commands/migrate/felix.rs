@@ -35,8 +35,8 @@ const REJECTS: &str = "what is denied is dropped, and never answered with a refu
 const FAILSAFE: &str = "host endpoints have the failsafe ports that docs/semantics.md lists (23), and no others";
 const FORWARDED: &str = "tunnel packets that pods send are subject to policy alone";
 const MASQUERADE: &str = "what pods send out of the cluster is not masqueraded";
-const METRICS: &str = "metrics have other names, at metricsAddress of Margay's own settings";
-const LOG: &str = "how much is logged is said by logLevel of Margay's own settings";
+const METRICS: &str = "metrics have other names, and are served where metricsAddress of the chart says";
+const LOG: &str = "how much is logged is said by logLevel of the chart";
 
 /// Settings that somebody may miss. All others are about how Felix works.
 const SETTINGS: &[(&str, When, Effect, &str)] = &[
