@@ -4,7 +4,9 @@
 use crate::commands::agent;
 #[cfg(target_os = "linux")]
 use crate::commands::{cleanup, demo, lab};
-use crate::commands::{eval, explain, flows, matrix, pages, policies, render, selects, snapshot, status, validate};
+use crate::commands::{
+    diags, eval, explain, flows, matrix, pages, policies, render, selects, snapshot, status, validate,
+};
 use crate::streams::{Exit, Failure, Paint, Streams, Tone};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -37,6 +39,7 @@ enum Command {
     Status(status::Args),
     Flows(flows::Args),
     Snapshot(snapshot::Args),
+    Diags(diags::Args),
     #[cfg(target_os = "linux")]
     Lab(lab::Args),
     #[cfg(any(target_os = "linux", windows))]
@@ -97,6 +100,7 @@ fn dispatch(args: Vec<OsString>, streams: &mut Streams<'_>) -> Result<Exit, Fail
         Command::Render(args) => render::run(&args, streams),
         Command::Status(args) => status::run(&args, streams),
         Command::Flows(args) => flows::run(&args, streams),
+        Command::Diags(args) => diags::run(&args, streams),
         Command::Snapshot(args) => snapshot::run(&args, streams),
         #[cfg(target_os = "linux")]
         Command::Lab(args) => lab::run(&args, streams),

@@ -321,13 +321,7 @@ impl<'a> Tries<'a> {
 type Line = (usize, Result<String, AskError>);
 
 /// Reads an answer line by line to its end, or until nobody listens. One that is too long is left out.
-async fn lines(
-    client: &Client,
-    path: &str,
-    index: usize,
-    limit: Instant,
-    tell: &Sender<Line>,
-) -> Result<(), AskError> {
+async fn lines(client: &Client, path: &str, index: usize, limit: Instant, tell: &Sender<Line>) -> Result<(), AskError> {
     let (mut body, mut rest, mut skips) = (answer(client, path, limit).await?, Vec::new(), false);
     while let Some(Ok(frame)) = body.frame().await {
         let Ok(data) = frame.into_data() else { continue };

@@ -59,4 +59,3 @@ pub use request::{Request, escaped};
 pub use resource::Resource;
 pub use snapshot::{slim, snapshot};
 pub use yaml::yaml;
-

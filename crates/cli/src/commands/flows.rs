@@ -137,7 +137,8 @@ fn of_cluster(args: &Args, streams: &mut Streams<'_>) -> Result<(), Failure> {
 /// Where the logs of the agents are.
 fn logs(args: &Args, api: &Api) -> Result<Vec<String>, Failure> {
     let namespace = &args.agents;
-    let pods = api.list(&format!("/api/v1/namespaces/{}/pods?labelSelector={}", escaped(namespace), escaped(AGENTS)))?;
+    let pods =
+        api.list(&format!("/api/v1/namespaces/{}/pods?labelSelector={}", escaped(namespace), escaped(AGENTS)))?;
     let wanted = pods.iter().filter(|pod| args.node.as_ref().is_none_or(|node| pod["spec"]["nodeName"] == **node));
     let names = wanted.filter_map(|pod| pod["metadata"]["name"].as_str());
     let paths: Vec<String> = names

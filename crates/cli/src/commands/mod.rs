@@ -6,6 +6,7 @@ pub(crate) mod agent;
 pub(crate) mod cleanup;
 #[cfg(target_os = "linux")]
 pub(crate) mod demo;
+pub(crate) mod diags;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod flows;

@@ -21,6 +21,8 @@ mod policies;
 mod properties;
 #[cfg(target_os = "linux")]
 mod render;
+#[cfg(target_os = "linux")]
+mod reports;
 mod usage;
 mod validate;
 

@@ -79,7 +79,8 @@ fn node_row(node: &Node) -> Vec<Cell> {
 fn lines(before: &str, report: &Value) -> Vec<String> {
     let failing = report["failing"].as_array().into_iter().flatten();
     let line = |one: &Value| {
-        let text = format!("{before}{} fails since {}: {}", word(&one["object"]), word(&one["since"]), word(&one["error"]));
+        let text =
+            format!("{before}{} fails since {}: {}", word(&one["object"]), word(&one["since"]), word(&one["error"]));
         crate::streams::clean(&text)
     };
     failing.map(line).collect()
