@@ -3,7 +3,7 @@
 #[cfg(any(target_os = "linux", windows))]
 use crate::commands::{agent, cleanup};
 use crate::commands::{
-    crds, eval, explain, flows, matrix, migrate, pages, policies, render, selects, snapshot, status, validate,
+    crds, diags, eval, explain, flows, matrix, migrate, pages, policies, render, selects, snapshot, status, validate,
 };
 #[cfg(target_os = "linux")]
 use crate::commands::{demo, lab, replay};
@@ -39,6 +39,7 @@ enum Command {
     Status(status::Args),
     Flows(flows::Args),
     Snapshot(snapshot::Args),
+    Diags(diags::Args),
     #[cfg(target_os = "linux")]
     Lab(lab::Args),
     #[cfg(any(target_os = "linux", windows))]
@@ -103,6 +104,7 @@ fn dispatch(args: Vec<OsString>, streams: &mut Streams<'_>) -> Result<Exit, Fail
         Command::Render(args) => render::run(&args, streams),
         Command::Status(args) => status::run(&args, streams),
         Command::Flows(args) => flows::run(&args, streams),
+        Command::Diags(args) => diags::run(&args, streams),
         Command::Snapshot(args) => snapshot::run(&args, streams),
         #[cfg(target_os = "linux")]
         Command::Lab(args) => lab::run(&args, streams),

@@ -7,6 +7,7 @@ pub(crate) mod cleanup;
 pub(crate) mod crds;
 #[cfg(target_os = "linux")]
 pub(crate) mod demo;
+pub(crate) mod diags;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod flows;
