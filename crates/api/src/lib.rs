@@ -70,6 +70,7 @@
 mod calico;
 mod cluster;
 mod core;
+pub mod crd;
 mod decode;
 pub mod document;
 mod key;
@@ -87,4 +88,4 @@ pub use kubernetes::*;
 pub use margay_net::{Family, Mac, Prefix, Protocol};
 pub use margay_selector::Selector;
 pub use problem::{Problem, Severity};
-pub use read::{read, read_each};
+pub use read::{Written, each_written, read, read_each};

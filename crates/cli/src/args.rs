@@ -1,10 +1,10 @@
 //! The command line: which commands there are, and how one is run.
 
 #[cfg(any(target_os = "linux", windows))]
-use crate::commands::agent;
+use crate::commands::{agent, cleanup};
+use crate::commands::{crds, eval, explain, matrix, migrate, pages, policies, render, selects, snapshot, validate};
 #[cfg(target_os = "linux")]
-use crate::commands::{cleanup, demo, lab};
-use crate::commands::{eval, explain, matrix, pages, policies, render, selects, snapshot, validate};
+use crate::commands::{demo, lab};
 use crate::streams::{Exit, Failure, Paint, Streams, Tone};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -39,8 +39,10 @@ enum Command {
     Lab(lab::Args),
     #[cfg(any(target_os = "linux", windows))]
     Agent(agent::Args),
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     Cleanup(cleanup::Args),
+    Crds(crds::Args),
+    Migrate(migrate::Args),
     Completions(pages::CompletionsArgs),
     Man(pages::ManArgs),
 }
@@ -98,8 +100,10 @@ fn dispatch(args: Vec<OsString>, streams: &mut Streams<'_>) -> Result<Exit, Fail
         Command::Lab(args) => lab::run(&args, streams),
         #[cfg(any(target_os = "linux", windows))]
         Command::Agent(args) => agent::run(&args, streams),
-        #[cfg(target_os = "linux")]
+        #[cfg(any(target_os = "linux", windows))]
         Command::Cleanup(args) => cleanup::run(&args, streams),
+        Command::Crds(args) => crds::run(&args, streams),
+        Command::Migrate(args) => migrate::run(&args, streams),
         Command::Completions(args) => pages::completions(&args, streams),
         Command::Man(args) => pages::man(&args, streams),
     }

@@ -148,7 +148,8 @@ fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn read(paths: &[PathBuf], streams: &mut Streams<'_>) -> Result<Arc<Folder>, Failure> {
+/// Reads files and folders, and standard input.
+pub(crate) fn read(paths: &[PathBuf], streams: &mut Streams<'_>) -> Result<Arc<Folder>, Failure> {
     let files = || paths.iter().filter(|path| !is_stdin(path));
     for path in files() {
         let opened = std::fs::metadata(path);

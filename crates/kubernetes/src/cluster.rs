@@ -3,11 +3,13 @@
 use crate::Counters;
 use crate::Resource;
 use crate::connection::{Connection, ConnectionError};
+use crate::door::Door;
 use crate::follow::{Heard, follow};
 use margay_api::document::{Position, Span};
 use margay_api::{Key, Kind, Place, Problem, Severity};
 use margay_datastore::{Event, Source};
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Instant;
@@ -49,8 +51,7 @@ impl Cluster {
     /// Where the configuration can't be used. A server that does not answer is no error.
     pub fn follow(connection: &Connection, wake: impl Fn() + Send + Clone + 'static) -> Result<Self, ConnectionError> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        // Made on this thread, so that what is wrong with it is known at once.
-        let config = runtime.block_on(connection.config())?;
+        let connection = connection.clone();
         let (tell, heard) = channel();
         let (ready, made) = channel();
         let counters = Counters::default();
@@ -58,14 +59,14 @@ impl Cluster {
         thread::Builder::new().name("kubernetes".into()).spawn(move || {
             let local = LocalSet::new();
             local.block_on(&runtime, async move {
-                let client = match kube::Client::try_from(config) {
-                    Ok(client) => client,
+                let door = match Door::of(&connection).await {
+                    Ok(door) => Rc::new(door),
                     Err(error) => return drop(ready.send(Err(error))),
                 };
                 let _ = ready.send(Ok(()));
                 let followed = Kind::readable().enumerate().map(|(index, candidate)| {
                     let tell = teller(tell.clone(), wake.clone());
-                    tokio::task::spawn_local(follow(client.clone(), candidate, index, counted.clone(), tell))
+                    tokio::task::spawn_local(follow(Rc::clone(&door), candidate, index, counted.clone(), tell))
                 });
                 let followed: Vec<_> = followed.collect();
                 drop(tell);

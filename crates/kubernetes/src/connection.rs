@@ -51,9 +51,21 @@ impl Connection {
             (None, Some(_)) => Config::from_kubeconfig(&options).await.map_err(failed)?,
             (None, None) => Config::infer().await?,
         };
+        if let Some(token) = config.auth_info.token_file.as_ref().and_then(untrimmed) {
+            (config.auth_info.token_file, config.auth_info.token) = (None, Some(token.into()));
+        }
         config.connect_timeout = Some(CONNECT);
         // A watch is quiet for long: that one is dead is seen otherwise.
         config.read_timeout = None;
+        // What passes is tried again here, with the patience that the server asks for.
+        config.default_retry = false;
         Ok(config)
     }
+}
+
+/// The token of a file that has more in it: a line feed, as editors leave it, is none of a token's, and can't be sent. Others the client reads by itself, again and again.
+fn untrimmed(file: &String) -> Option<String> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let token = text.trim();
+    (token != text).then(|| token.to_owned())
 }

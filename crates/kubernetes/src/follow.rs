@@ -1,6 +1,7 @@
 //! One kind, followed for as long as anyone listens: what a reflector asks, asked.
 
 use crate::counters::{Counted, Counters};
+use crate::door::Door;
 use crate::{Flow, Reflector, Resource};
 use http::header::RETRY_AFTER;
 use http_body_util::{BodyExt, Limited};
@@ -9,6 +10,7 @@ use kube::client::Body;
 use margay_api::Kind;
 use margay_datastore::Event;
 use serde_json::Value;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
@@ -36,7 +38,7 @@ pub(crate) struct Heard {
 
 /// Follows a kind by the first of its API versions that is served. Ends when `tell` says that nobody listens.
 pub(crate) async fn follow(
-    client: Client,
+    door: Rc<Door>,
     (kind, versions): (Kind, Vec<&'static str>),
     index: usize,
     counters: Counters,
@@ -48,7 +50,7 @@ pub(crate) async fn follow(
     loop {
         // Of what is not there, a client that may do little is told that it may not: only discovery, which is everybody's, tells.
         if versions[0].contains('/') && reflector.is_empty() {
-            match served(&client, kind, &versions).await {
+            match served(&door.client(), kind, &versions).await {
                 Ok(Some(version)) if reflector.resource().api_version == version => {}
                 Ok(Some(version)) => reflector = Reflector::new(Resource::of(kind, version), seed),
                 Ok(None) => {
@@ -60,6 +62,7 @@ pub(crate) async fn follow(
                 }
                 Err(trouble) => {
                     counters.count(Counted::Error);
+                    door.renew().await;
                     reflector.unreachable(&trouble);
                     if !told(&reflector, index, Instant::now(), Vec::new(), &tell) {
                         return;
@@ -71,7 +74,7 @@ pub(crate) async fn follow(
         }
         loop {
             counters.count(if reflector.request().is_watch() { Counted::Watch } else { Counted::List });
-            if !ask(&client, &mut reflector, index, &tell).await {
+            if !ask(&door, &mut reflector, index, &tell).await {
                 return;
             }
             if reflector.trouble().is_some() {
@@ -115,7 +118,7 @@ pub(crate) async fn served<'a>(client: &Client, kind: Kind, versions: &[&'a str]
 }
 
 /// Asks once what the reflector asks, and gives it the answer; whether anyone still listens.
-async fn ask(client: &Client, reflector: &mut Reflector, index: usize, tell: &impl Fn(Heard) -> bool) -> bool {
+async fn ask(door: &Door, reflector: &mut Reflector, index: usize, tell: &impl Fn(Heard) -> bool) -> bool {
     let (asked, mut events) = (reflector.request(), Vec::new());
     let request = match http::Request::get(asked.path()).body(Body::empty()) {
         Ok(request) => request,
@@ -124,14 +127,20 @@ async fn ask(client: &Client, reflector: &mut Reflector, index: usize, tell: &im
             return told(reflector, index, Instant::now(), events, tell);
         }
     };
-    let answer = timeout(ANSWER, client.send(request)).await;
+    let answer = timeout(ANSWER, door.client().send(request)).await;
     let mut at = Instant::now();
     match answer {
         Err(_) => reflector.unreachable("it takes too long"),
-        Ok(Err(error)) => reflector.unreachable(&chain(&error)),
+        Ok(Err(error)) => {
+            door.renew().await;
+            reflector.unreachable(&chain(&error));
+        }
         Ok(Ok(answer)) if !answer.status().is_success() => {
             let seconds = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
             let status = answer.status().as_u16();
+            if status == 401 {
+                door.renew().await;
+            }
             let body = text(answer.into_body()).await.unwrap_or_default();
             reflector.refused(status, seconds.map(Duration::from_secs), &body);
         }
@@ -205,6 +214,9 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
             said = format!("{said}: {text}");
         }
         cause = error.source();
+    }
+    if ["UnknownIssuer", "BadSignature"].iter().any(|word| said.contains(word)) {
+        said.push_str(": the certificate authority that the kubeconfig or the service account names did not sign it");
     }
     said
 }

@@ -43,6 +43,7 @@ mod api;
 mod cluster;
 mod connection;
 mod counters;
+mod door;
 mod follow;
 mod message;
 mod reflector;

@@ -51,7 +51,7 @@ mod unknown;
 
 pub use attribution::{Reason, Verdict};
 pub use denied::{DeniedPacket, DeniedPackets, Header, Read};
-pub use driver::{LinuxDriver, cleanup};
+pub use driver::{LinuxDriver, cleanup, is_programmed};
 pub use figures::{RuleHits, TableFigures, TableReader};
 pub use options::{Options, UnknownPods};
 pub use render::render;

@@ -4,6 +4,8 @@
 
 #[cfg(target_os = "linux")]
 mod agent;
+#[cfg(target_os = "linux")]
+mod cleanup;
 mod cluster;
 mod cyclonus;
 mod eval;
@@ -17,6 +19,7 @@ mod lab_standing;
 mod live;
 mod load;
 mod matrix;
+mod migrate;
 #[cfg(target_os = "linux")]
 mod observe;
 mod policies;

@@ -14,24 +14,32 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A cluster that is followed, and what was told of it.
-struct Follower {
+pub(crate) struct Follower {
     cluster: Cluster,
     woken: Receiver<()>,
-    told: Told,
-    in_sync: bool,
-    problems: Vec<String>,
+    pub(crate) told: Told,
+    pub(crate) in_sync: bool,
+    pub(crate) problems: Vec<String>,
     /// The fewest that were known at a time, since this was set.
-    fewest: usize,
-    _home: TempDir,
+    pub(crate) fewest: usize,
+    pub(crate) home: TempDir,
 }
 
 impl Follower {
     fn of(address: SocketAddr) -> Self {
-        let home = tempfile::tempdir().expect("a temporary folder");
+        Self::with(
+            &format!("server: \"http://{address}\""),
+            "token: t",
+            tempfile::tempdir().expect("a temporary folder"),
+        )
+    }
+
+    /// Follows the cluster of a kubeconfig in a folder.
+    pub(crate) fn with(cluster: &str, user: &str, home: TempDir) -> Self {
         let path = home.path().join("config");
         let config = format!(
             "{{apiVersion: v1, kind: Config, current-context: c, contexts: [{{name: c, context: {{cluster: c, user: u}}}}], \
-             clusters: [{{name: c, cluster: {{server: \"http://{address}\"}}}}], users: [{{name: u, user: {{token: t}}}}]}}"
+             clusters: [{{name: c, cluster: {{{cluster}}}}}], users: [{{name: u, user: {{{user}}}}}]}}"
         );
         std::fs::write(&path, config).expect("a file");
         let (wake, woken) = channel();
@@ -40,11 +48,11 @@ impl Follower {
             let _ = wake.send(());
         })
         .expect("a connection");
-        Self { cluster, woken, told: Told::default(), in_sync: false, problems: Vec::new(), fewest: 0, _home: home }
+        Self { cluster, woken, told: Told::default(), in_sync: false, problems: Vec::new(), fewest: 0, home }
     }
 
     /// Listens until it is so.
-    fn until(&mut self, what: &str, so: impl Fn(&Self) -> bool) {
+    pub(crate) fn until(&mut self, what: &str, so: impl Fn(&Self) -> bool) {
         let until = Instant::now() + PATIENCE;
         loop {
             for event in self.cluster.poll() {
@@ -65,7 +73,7 @@ impl Follower {
     }
 }
 
-fn anywhere() -> SocketAddr {
+pub(crate) fn anywhere() -> SocketAddr {
     ([127, 0, 0, 1], 0).into()
 }
 

@@ -4,7 +4,9 @@
 
 mod chaos;
 mod cluster;
+mod faults;
 mod http;
 mod model;
 mod recorded;
+mod tls;
 mod yaml;

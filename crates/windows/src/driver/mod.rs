@@ -39,8 +39,9 @@ use canary::Canary;
 use converge::converge;
 use desired::{Endpoints, Touched};
 use directory::{Age, Directory};
+use found::Found;
 use margay_dataplane::{Driver, Event, Object, Retry};
-use margay_hcn::{Hns, RouteTable, Service, Version};
+use margay_hcn::{Guid, Hns, RouteTable, Service, Version};
 use margay_policy::{Changes, Delta, Key, Plan};
 use queue::Queue;
 use router::Router;
@@ -171,6 +172,22 @@ impl HnsDriver {
     /// What it counts.
     pub fn counts(&self) -> HnsCounts {
         HnsCounts(Arc::downgrade(&self.shared))
+    }
+
+    /// The endpoints of this node that have ACLs of ours, as [`Driver::cleanup`] finds them.
+    ///
+    /// # Errors
+    /// Where HNS can't be asked.
+    pub fn programmed(&self) -> Result<Vec<Guid>, margay_hcn::Error> {
+        let Shared { hns, v1, version, .. } = &*self.shared;
+        let mut programmed = Vec::new();
+        for endpoint in v1.endpoints()?.objects.into_iter().filter(|endpoint| !endpoint.remote) {
+            let found = Found::of(&hns.endpoint(endpoint.id)?, *version);
+            if !found.ours.is_empty() || !found.garbled.is_empty() {
+                programmed.push(endpoint.id);
+            }
+        }
+        Ok(programmed)
     }
 
     /// The version of HNS.

@@ -19,7 +19,7 @@ mod status;
 
 use crate::streams::{Exit, Failure, Streams};
 use crate::words::counted;
-use lock::Lock;
+pub(crate) use lock::Lock;
 use log::Log;
 use margay_agent::settings::{Reads, Settings, pages};
 use margay_agent::{Agent, Failing, Followed, Options, Status, Waker};
@@ -146,7 +146,7 @@ fn follow(args: &Args, settings: &Settings, waker: &Waker, log: &Log) -> Result<
             Failure::usage(format!("{} can't be read: {error}; what is in force stays in force", path.display()))
         })?;
     }
-    let _lock = if args.dry_run { None } else { Some(Lock::take(&platform::lock_name()?, &platform::lock_folder())?) };
+    let _lock = if args.dry_run { None } else { Some(lock()?) };
     let programs = if args.dry_run { " (dry run: nothing is programmed)" } else { "" };
     info!(node, "margay {} on node {node}{programs}", env!("CARGO_PKG_VERSION"));
     let telemetry = Telemetry::new(node.into(), Instant::now());
@@ -178,6 +178,22 @@ fn follow(args: &Args, settings: &Settings, waker: &Waker, log: &Log) -> Result<
     });
     info!("stopped: what is in force stays in force");
     Ok(agent.status())
+}
+
+/// Takes the lock of this node's agent, for as long as what is given lives: it fails while an agent runs.
+pub(crate) fn lock() -> Result<Lock, Failure> {
+    Lock::take(&platform::lock_name()?, &platform::lock_folder())
+}
+
+/// The file of that lock.
+pub(crate) fn lock_file() -> Result<PathBuf, Failure> {
+    Ok(platform::lock_folder().join(platform::lock_name()?))
+}
+
+/// Stops the service and removes it, where there is one.
+#[cfg(windows)]
+pub(crate) fn uninstall_service(streams: &mut Streams<'_>) -> Result<Exit, Failure> {
+    service::uninstall(streams)
 }
 
 /// Where resources come from.

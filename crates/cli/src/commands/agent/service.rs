@@ -156,7 +156,7 @@ fn info(args: &Args) -> Result<ServiceInfo, Failure> {
     })
 }
 
-fn uninstall(streams: &mut Streams<'_>) -> Result<Exit, Failure> {
+pub(super) fn uninstall(streams: &mut Streams<'_>) -> Result<Exit, Failure> {
     let failed = |error: Error| failed("removed", &error);
     let manager = ServiceManager::local_computer(None::<&str>, ServiceManagerAccess::CONNECT).map_err(failed)?;
     let access = ServiceAccess::STOP | ServiceAccess::QUERY_STATUS | ServiceAccess::DELETE;
