@@ -137,6 +137,7 @@ impl<S: Source, D: Driver> Agent<S, D> {
         let mut status = Status {
             node: self.options.node.clone(),
             in_sync: self.in_sync,
+            from_snapshot: self.in_sync && self.source.is_from_snapshot(),
             revision: plan.revision,
             endpoints: plan.endpoints.iter().count(),
             policies: plan.policies.iter().filter(|(_, policy)| policy.enforced).count(),
@@ -156,6 +157,7 @@ impl<S: Source, D: Driver> Agent<S, D> {
     /// Takes in what the source has, and passes on what that changes.
     fn read(&mut self, now: Instant) {
         let (was_in_sync, start) = (self.in_sync, Instant::now());
+        let was_from_snapshot = self.source.is_from_snapshot();
         for event in self.source.poll() {
             match event {
                 Event::Update(update) => {
@@ -182,6 +184,11 @@ impl<S: Source, D: Driver> Agent<S, D> {
             return;
         }
         let changes = self.engine.flush();
+        match (was_from_snapshot, self.source.is_from_snapshot()) {
+            (false, true) => warn!("the source can't be read yet: what its snapshot says is put in force"),
+            (true, false) => info!("the source is read: it takes the place of its snapshot"),
+            _ => {}
+        }
         if !was_in_sync {
             self.tell_start();
         } else if changes.is_empty() {

@@ -16,6 +16,8 @@ pub struct Status {
     pub node: SmolStr,
     /// The source has told all that it knew at the start. Before that nothing is programmed.
     pub in_sync: bool,
+    /// What is in force is a state that was kept, since the source can't be asked yet.
+    pub from_snapshot: bool,
     /// The revision of the Plan.
     pub revision: u64,
     /// Pods and host endpoints of the node.
@@ -46,6 +48,7 @@ impl Status {
         Self {
             node,
             in_sync: false,
+            from_snapshot: false,
             revision: 0,
             endpoints: 0,
             policies: 0,

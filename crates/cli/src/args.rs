@@ -3,10 +3,10 @@
 #[cfg(any(target_os = "linux", windows))]
 use crate::commands::{agent, cleanup};
 use crate::commands::{
-    crds, eval, explain, flows, matrix, migrate, pages, policies, render, selects, snapshot, status, validate,
+    crds, diags, eval, explain, flows, matrix, migrate, pages, policies, render, selects, snapshot, status, validate,
 };
 #[cfg(target_os = "linux")]
-use crate::commands::{demo, lab};
+use crate::commands::{demo, lab, replay};
 use crate::streams::{Exit, Failure, Paint, Streams, Tone};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -39,10 +39,13 @@ enum Command {
     Status(status::Args),
     Flows(flows::Args),
     Snapshot(snapshot::Args),
+    Diags(diags::Args),
     #[cfg(target_os = "linux")]
     Lab(lab::Args),
     #[cfg(any(target_os = "linux", windows))]
     Agent(agent::Args),
+    #[cfg(target_os = "linux")]
+    Replay(replay::Args),
     #[cfg(any(target_os = "linux", windows))]
     Cleanup(cleanup::Args),
     Crds(crds::Args),
@@ -101,11 +104,14 @@ fn dispatch(args: Vec<OsString>, streams: &mut Streams<'_>) -> Result<Exit, Fail
         Command::Render(args) => render::run(&args, streams),
         Command::Status(args) => status::run(&args, streams),
         Command::Flows(args) => flows::run(&args, streams),
+        Command::Diags(args) => diags::run(&args, streams),
         Command::Snapshot(args) => snapshot::run(&args, streams),
         #[cfg(target_os = "linux")]
         Command::Lab(args) => lab::run(&args, streams),
         #[cfg(any(target_os = "linux", windows))]
         Command::Agent(args) => agent::run(&args, streams),
+        #[cfg(target_os = "linux")]
+        Command::Replay(args) => replay::run(&args, streams),
         #[cfg(any(target_os = "linux", windows))]
         Command::Cleanup(args) => cleanup::run(&args, streams),
         Command::Crds(args) => crds::run(&args, streams),

@@ -35,8 +35,13 @@ impl Live {
 
     /// Its API server.
     pub(crate) fn api(&self) -> Result<Api, Failure> {
+        self.api_within(PATIENCE)
+    }
+
+    /// The same, with so much time for each answer.
+    pub(crate) fn api_within(&self, patience: Duration) -> Result<Api, Failure> {
         let connection = Connection { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() };
-        Api::connect(&connection, PATIENCE).map_err(|error| Failure::usage(error.to_string()))
+        Api::connect(&connection, patience).map_err(|error| Failure::usage(error.to_string()))
     }
 
     /// All that Margay reads of it, as the text that `margay snapshot` prints.

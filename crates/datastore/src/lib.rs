@@ -6,6 +6,9 @@
 //! A source promises only that it gets there in the end. Values may be skipped or repeated, and reordered between keys; of one key the last
 //! value wins, and `None` means that it is gone. After [`Event::InSync`], what the source knew at that time is complete.
 //!
+//! A stream can be kept: [`snapshot`] has the last good state on disk, for a start at which the source is away, and [`Recorded`] writes all of it, to be run again. Both are
+//! bytes of one form, [`stream`].
+//!
 //! What is wrong with a resource is told as an [`Event::Problem`] and stops nothing else. A value that can't be read never takes the place
 //! of one that could: **the last valid value stays in force** until it is removed or a readable one comes.
 //!
@@ -31,12 +34,19 @@
 
 mod folder;
 mod implied;
+mod recording;
+pub mod snapshot;
+pub mod stream;
 mod walk;
 
 pub use folder::Folder;
+pub use recording::Recorded;
 
-use margay_api::{Key, Place, Problem, Update};
+use margay_api::document::Span;
+use margay_api::{Key, Place, Problem, Severity, Update};
+use smol_str::SmolStr;
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Instant;
 
 /// A stream of resources.
@@ -54,6 +64,11 @@ pub trait Source {
 
     /// Where each resource that is in force came from. What a source fills in by itself has no place.
     fn places(&self) -> &HashMap<Key, Place>;
+
+    /// Whether what was given is a state that was kept, in the place of one that could not be asked for.
+    fn is_from_snapshot(&self) -> bool {
+        false
+    }
 }
 
 impl<S: Source + ?Sized> Source for Box<S> {
@@ -68,6 +83,10 @@ impl<S: Source + ?Sized> Source for Box<S> {
     fn places(&self) -> &HashMap<Key, Place> {
         (**self).places()
     }
+
+    fn is_from_snapshot(&self) -> bool {
+        (**self).is_from_snapshot()
+    }
 }
 
 /// One step of a source's stream.
@@ -79,4 +98,18 @@ pub enum Event {
     InSync,
     /// Something that the author of a resource should know. It is given once, when it comes up.
     Problem(Problem),
+}
+
+/// Something about a file that is no resource.
+fn told(file: &Path, severity: Severity, message: String, help: &str) -> Event {
+    Event::Problem(Problem {
+        severity,
+        file: file.display().to_string().into(),
+        span: Span::default(),
+        key: None,
+        object: SmolStr::default(),
+        path: String::new(),
+        message,
+        help: help.to_owned(),
+    })
 }

@@ -50,6 +50,19 @@ impl Cluster {
     /// # Errors
     /// Where the configuration can't be used. A server that does not answer is no error.
     pub fn follow(connection: &Connection, wake: impl Fn() + Send + Clone + 'static) -> Result<Self, ConnectionError> {
+        Self::follow_only(connection, |_| true, wake)
+    }
+
+    /// [`follow`](Self::follow), for those who need only some kinds.
+    ///
+    /// # Errors
+    /// As `follow`.
+    pub fn follow_only(
+        connection: &Connection,
+        needs: fn(Kind) -> bool,
+        wake: impl Fn() + Send + Clone + 'static,
+    ) -> Result<Self, ConnectionError> {
+        let kinds = move || Kind::readable().filter(move |(kind, _)| needs(*kind));
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let connection = connection.clone();
         let (tell, heard) = channel();
@@ -64,7 +77,7 @@ impl Cluster {
                     Err(error) => return drop(ready.send(Err(error))),
                 };
                 let _ = ready.send(Ok(()));
-                let followed = Kind::readable().enumerate().map(|(index, candidate)| {
+                let followed = kinds().enumerate().map(|(index, candidate)| {
                     let tell = teller(tell.clone(), wake.clone());
                     let followed = follow(Rc::clone(&door), candidate, index, counted.clone(), tell);
                     tokio::task::spawn_local(followed)
@@ -77,7 +90,7 @@ impl Cluster {
             });
         })?;
         made.recv().unwrap_or(Ok(()))?;
-        let states: Vec<State> = Kind::readable().map(State::of).collect();
+        let states: Vec<State> = kinds().map(State::of).collect();
         Ok(Self { heard, states, told_sync: false, counters, places: HashMap::new(), first_heard: None })
     }
 

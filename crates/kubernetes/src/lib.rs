@@ -1,7 +1,7 @@
 //! Resources from a Kubernetes API server, as the stream of a [`Source`](margay_datastore::Source).
 //!
 //! This crate owns how resources come from a cluster: which kinds are asked for and where they are served, lists and watches, and what is done when
-//! either ends, which is the ordinary case. It must never know what is made of them: no policy, no engine, no data plane.
+//! either ends, which is the ordinary case; and how single objects are written there ([`Objects`]). It must never know what is made of them: no policy, no engine, no data plane.
 //!
 //! ```text
 //! API server ◄─ follow ◄─ Request ─ Reflector ─► Update, Problem ─► Cluster, a Source
@@ -44,8 +44,10 @@ mod cluster;
 mod connection;
 mod counters;
 mod door;
+mod felix;
 mod follow;
 mod message;
+mod objects;
 mod reflector;
 mod request;
 mod resource;
@@ -56,6 +58,8 @@ pub use api::{Api, AskError};
 pub use cluster::Cluster;
 pub use connection::{Connection, ConnectionError};
 pub use counters::Counters;
+pub use felix::{FelixConfiguration, felix_configurations};
+pub use objects::{Objects, Refusal, Write};
 pub use reflector::{Flow, Reflector};
 pub use request::{Request, escaped};
 pub use resource::Resource;

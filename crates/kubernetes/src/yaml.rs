@@ -70,9 +70,10 @@ fn block(value: &Value, depth: usize, begun: bool, text: &mut String) {
 
 /// A text, in quotes where it could be taken for something else.
 fn scalar(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_./- ".contains(c);
     let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '/')
         && text.chars().all(plain)
+        && !text.ends_with(' ')
         && !WORDS.contains(&text.to_ascii_lowercase().as_str());
     if is_plain {
         return text.to_owned();

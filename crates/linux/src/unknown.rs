@@ -10,8 +10,8 @@ use crate::names;
 use crate::rule::{address_type, interval};
 use crate::{Options, UnknownPods};
 use margay_net::{Family, Prefix};
-use margay_nftables::expr::{InlineSet, PayloadField};
-use margay_nftables::{Chain, Data, Element, Hook, Rule};
+use margay_nftables::expr::{InlineSet, MetaKey, PayloadField};
+use margay_nftables::{Chain, Data, Element, Hook, Rule, Verdict};
 use margay_policy::{Direction, Plan};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -34,6 +34,10 @@ pub(crate) fn chains(plan: &Plan, options: &Options) -> Vec<(Chain, Vec<Rule>)> 
     [("forward-unknown-pods", Hook::Forward, both), ("input-unknown-pods", Hook::Input, &both[..1])]
         .map(|(name, hook, directions)| {
             let mut rules = vec![established(), neighbour_discovery()];
+            if hook == Hook::Input {
+                // The node to itself, whatever address a plugin's bridge has.
+                rules.push(Rule::new().meta(MetaKey::IifName).eq(Data::interface("lo")).verdict(Verdict::Accept));
+            }
             for (family, direction) in families.iter().flat_map(|family| directions.iter().map(|way| (*family, *way))) {
                 rules.push(rule(plan, options, family, direction));
             }

@@ -180,3 +180,22 @@ fn a_step_is_counted_where_it_is_driven_by_hand_too() {
     agent.step(Signals::default(), Instant::now());
     assert!(telemetry.metrics(Instant::now()).contains("margay_int_dataplane_apply_time_seconds_count 1\n"));
 }
+
+/// A dashboard or an alert on a metric that there is not is silent for ever.
+#[test]
+fn dashboard_and_alerts_ask_for_metrics_that_there_are() {
+    let text = measured().metrics(Instant::now());
+    let served: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    for (file, page) in [
+        ("dashboard.json", include_str!("../../../deploy/monitoring/dashboard.json")),
+        ("alerts.yaml", include_str!("../../../deploy/monitoring/alerts.yaml")),
+    ] {
+        let words = page.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let asked: BTreeSet<&str> = words.filter(|word| word.starts_with("margay_")).collect();
+        assert!(asked.len() > 5, "{file} asks for {asked:?}");
+        let unknown: Vec<&&str> =
+            asked.iter().filter(|name| !served.contains(name.trim_end_matches("_bucket"))).collect();
+        assert!(unknown.is_empty(), "{file} asks for {unknown:?}");
+    }
+}

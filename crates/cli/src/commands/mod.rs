@@ -7,6 +7,7 @@ pub(crate) mod cleanup;
 pub(crate) mod crds;
 #[cfg(target_os = "linux")]
 pub(crate) mod demo;
+pub(crate) mod diags;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod flows;
@@ -17,6 +18,8 @@ pub(crate) mod migrate;
 pub(crate) mod pages;
 pub(crate) mod policies;
 pub(crate) mod render;
+#[cfg(target_os = "linux")]
+pub(crate) mod replay;
 pub(crate) mod selects;
 pub(crate) mod snapshot;
 pub(crate) mod status;

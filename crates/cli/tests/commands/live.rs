@@ -18,12 +18,12 @@ use tempfile::TempDir;
 const SECRET: &str = "s3cr3t-of-the-shop";
 
 /// A folder with a kubeconfig for a server of lists, and the lists as files.
-struct Live {
+pub(crate) struct Live {
     home: TempDir,
 }
 
 impl Live {
-    fn of(lists: HashMap<String, String>) -> Self {
+    pub(crate) fn of(lists: HashMap<String, String>) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(home.path().join("lists")).expect("a folder");
         for (number, list) in lists.values().enumerate() {
@@ -50,12 +50,12 @@ impl Live {
         Some(Self::of(lists))
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.home.path().join(name).display().to_string()
     }
 
     /// Runs a command; `CLUSTER` and `LISTS` stand for what names them.
-    fn margay(&self, command: &str) -> Run {
+    pub(crate) fn margay(&self, command: &str) -> Run {
         let command = command.replace("CLUSTER", &format!("--kubeconfig {}", self.path("config")));
         margay(&format!("margay {}", command.replace("LISTS", &format!("-f {}", self.path("lists")))), "")
     }

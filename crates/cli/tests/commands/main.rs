@@ -26,6 +26,8 @@ mod policies;
 mod properties;
 #[cfg(target_os = "linux")]
 mod render;
+#[cfg(target_os = "linux")]
+mod reports;
 mod settings;
 mod usage;
 mod validate;

@@ -17,24 +17,12 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{self, FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::reload::{self, Handle};
 
 /// Bytes of a file of lines, from which on it is begun anew.
 const MOST: u64 = 10 << 20;
 
-/// How what is logged can be changed while it is.
-pub(super) struct Log(Handle<Targets, Registry>);
-
-impl Log {
-    /// From now on lines of this level, and weightier ones.
-    pub(super) fn set_level(&self, level: LogLevel) {
-        // It fails only where nothing logs any more.
-        let _ = self.0.reload(lines_of(level));
-    }
-}
-
 /// Does something whose lines, those of this thread, go to a file, or to standard error.
-pub(super) fn with<R>(settings: &Settings, act: impl FnOnce(&Log) -> R) -> Result<R, Failure> {
+pub(super) fn with<R>(settings: &Settings, act: impl FnOnce() -> R) -> Result<R, Failure> {
     let Some(path) = &settings.log_file else { return Ok(with_lines(settings, io::stderr, act)) };
     let log = LogFile::open(path, MOST)
         .map_err(|error| Failure::usage(format!("{} can't be written: {error}", path.display())))?;
@@ -44,11 +32,9 @@ pub(super) fn with<R>(settings: &Settings, act: impl FnOnce(&Log) -> R) -> Resul
 fn with_lines<R>(
     settings: &Settings,
     to: impl for<'a> MakeWriter<'a> + Send + Sync + 'static,
-    act: impl FnOnce(&Log) -> R,
+    act: impl FnOnce() -> R,
 ) -> R {
-    let (filter, handle) = reload::Layer::new(lines_of(settings.log_level));
-    let registry = Registry::default().with(filter);
-    let log = Log(handle);
+    let registry = Registry::default().with(lines_of(settings.log_level));
     let lines = fmt::layer().with_writer(to);
     match settings.log_format {
         LogFormat::Text => {
@@ -58,11 +44,11 @@ fn with_lines<R>(
                 _ => Ok(()),
             });
             let lines = lines.with_target(false).with_ansi(false).fmt_fields(message);
-            tracing::subscriber::with_default(registry.with(lines), || act(&log))
+            tracing::subscriber::with_default(registry.with(lines), act)
         }
         LogFormat::Json => {
             let lines = lines.fmt_fields(fmt::format::DefaultFields::new()).event_format(Json);
-            tracing::subscriber::with_default(registry.with(lines), || act(&log))
+            tracing::subscriber::with_default(registry.with(lines), act)
         }
     }
 }

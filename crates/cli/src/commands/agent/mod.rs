@@ -20,13 +20,14 @@ mod status;
 use crate::streams::{Exit, Failure, Streams};
 use crate::words::counted;
 pub(crate) use lock::Lock;
-use log::Log;
-use margay_agent::settings::{Reads, Settings, pages};
+use margay_agent::settings::{Reads, Resolved, Settings, pages};
 use margay_agent::{Agent, Failing, Followed, Options, Status, Waker};
 use margay_dataplane::{Driver, Object, Recorder};
-use margay_datastore::{Folder, Source};
+use margay_datastore::snapshot::{self, Kept, Remembered};
+use margay_datastore::{Folder, Recorded, Source};
 use margay_kubernetes::{Cluster, Connection};
 use margay_telemetry::Telemetry;
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -103,10 +104,23 @@ impl Args {
         if self.filename.is_empty() { Reads::Cluster } else { Reads::Files }
     }
 
-    /// The settings from flags, environment and file.
+    fn connection(&self) -> Connection {
+        Connection { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() }
+    }
+
+    /// The settings from flags, environment, file, and the cluster.
+    fn resolve(&self) -> Result<Resolved, Failure> {
+        let mut given = settings::given(&self.flags, self.config.as_deref())?;
+        let resolved = settings::resolve(self.reads(), &given)?;
+        if self.reads() == Reads::Files {
+            return Ok(resolved);
+        }
+        given.extend(settings::of_felix(&self.connection(), &resolved.settings().node));
+        settings::resolve(self.reads(), &given)
+    }
+
     fn settings(&self) -> Result<Settings, Failure> {
-        let given = settings::given(&self.flags, self.config.as_deref())?;
-        Ok(settings::resolve(self.reads(), &given)?.settings().clone())
+        Ok(self.resolve()?.settings().clone())
     }
 }
 
@@ -120,8 +134,7 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Exit, Failur
         return Ok(Exit::Fine);
     }
     if args.print_settings {
-        let given = settings::given(&args.flags, args.config.as_deref())?;
-        return settings::print(&settings::resolve(args.reads(), &given)?, streams);
+        return settings::print(&args.resolve()?, streams);
     }
     let settings = args.settings()?;
     let waker = Waker::default();
@@ -130,12 +143,12 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Exit, Failur
         let caught = ctrlc::set_handler(move || stop.stop());
         caught.map_err(|error| Failure::usage(format!("signals can't be caught: {error}")))?;
     }
-    let status = log::with(&settings, |log| follow(args, &settings, &waker, log))??;
+    let status = log::with(&settings, || follow(args, &settings, &waker))??;
     if args.once { tell(&status, args.dry_run, streams) } else { Ok(Exit::Fine) }
 }
 
 /// Runs the agent until it is to stop, or with --once until all is in force that can be; how it went.
-fn follow(args: &Args, settings: &Settings, waker: &Waker, log: &Log) -> Result<Status, Failure> {
+fn follow(args: &Args, settings: &Settings, waker: &Waker) -> Result<Status, Failure> {
     let node = settings.node.as_str();
     if node.is_empty() {
         return Err(Failure::usage("--node is missing: which node is this? (MARGAY_NODE_NAME says it, too)"));
@@ -161,7 +174,7 @@ fn follow(args: &Args, settings: &Settings, waker: &Waker, log: &Log) -> Result<
         },
     };
     let options = Options { node: node.into(), poll: settings.poll };
-    let source = source(args, &telemetry, waker)?;
+    let source = source(args, settings, &telemetry, waker)?;
     let mut agent = Agent::new(options, source, driver, Instant::now());
     agent.watch(Box::new(telemetry.meter()));
     #[cfg(target_os = "linux")]
@@ -197,13 +210,23 @@ pub(crate) fn uninstall_service(streams: &mut Streams<'_>) -> Result<Exit, Failu
 }
 
 /// Where resources come from.
-fn source(args: &Args, telemetry: &Telemetry, waker: &Waker) -> Result<Box<dyn Source>, Failure> {
-    if !args.filename.is_empty() {
-        return Ok(Box::new(Followed::new(Folder::new(&args.filename))));
+fn source(args: &Args, settings: &Settings, telemetry: &Telemetry, waker: &Waker) -> Result<Box<dyn Source>, Failure> {
+    let mut source: Box<dyn Source> = match args.reads() {
+        Reads::Files => Box::new(Followed::new(Folder::new(&args.filename))),
+        Reads::Cluster => cluster(args, settings, telemetry, waker)?,
+    };
+    if let Some(path) = &settings.record {
+        let recorded = Recorded::begin(source, path, settings.node.clone())
+            .map_err(|error| Failure::usage(format!("the recording {} can't be written: {error}", path.display())))?;
+        source = Box::new(recorded);
     }
-    let connection = Connection { kubeconfig: args.kubeconfig.clone(), context: args.context.clone() };
-    let waker = waker.clone();
-    let cluster = Cluster::follow(&connection, move || waker.source()).map_err(|error| {
+    Ok(source)
+}
+
+/// A cluster, and its snapshot where one is kept.
+fn cluster(args: &Args, settings: &Settings, telemetry: &Telemetry, waker: &Waker) -> Result<Box<dyn Source>, Failure> {
+    let wake = waker.clone();
+    let cluster = Cluster::follow(&args.connection(), move || wake.source()).map_err(|error| {
         Failure::usage(format!(
             "{error}; what is in force stays in force (with -f, a folder takes the place of a cluster)"
         ))
@@ -212,7 +235,31 @@ fn source(args: &Args, telemetry: &Telemetry, waker: &Waker) -> Result<Box<dyn S
     telemetry.count(move || {
         vec![("source_lists", asked.lists()), ("source_watches", asked.watches()), ("source_errors", asked.errors())]
     });
-    Ok(Box::new(cluster))
+    let Some(path) = &settings.snapshot_file else { return Ok(Box::new(cluster)) };
+    let objects = match snapshot::load(path, &settings.node) {
+        Ok(None) => HashMap::new(),
+        Ok(Some(loaded)) => {
+            let (resources, at) = (loaded.objects.len(), humantime::format_rfc3339_seconds(loaded.at));
+            info!("the snapshot {} has {resources} resources, of {at}", path.display());
+            if let Some(damage) = loaded.damage {
+                warn!("what was written to the snapshot after that is lost: {damage}");
+            }
+            loaded.objects
+        }
+        Err(error) => {
+            warn!("{error}");
+            HashMap::new()
+        }
+    };
+    // A dry run changes nothing on disk either.
+    let source: Box<dyn Source> = match args.dry_run {
+        true => Box::new(cluster),
+        false => Box::new(
+            Kept::new(cluster, path, settings.node.clone())
+                .map_err(|error| Failure::usage(format!("the snapshot can't be kept: {error}")))?,
+        ),
+    };
+    Ok(Box::new(Remembered::new(source, objects, Instant::now() + Remembered::<Cluster>::GRACE)))
 }
 
 /// The driver, waited for where the platform's data plane may come later than the agent; or, where the agent is to stop before that, how it went.

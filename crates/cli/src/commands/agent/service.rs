@@ -1,6 +1,5 @@
 //! The agent as a service of Windows.
 
-use super::log::Log;
 use super::{Args, follow, log};
 use crate::streams::{Exit, Failure, Streams};
 use margay_agent::Waker;
@@ -232,14 +231,14 @@ fn logged(args: &Args, waker: &Waker) -> Result<(), Failure> {
     let mut settings = match args.settings() {
         Ok(settings) => settings,
         Err(failure) => {
-            return log::with(&unset, |_| {
+            return log::with(&unset, || {
                 tracing::error!("{failure}");
                 Err(failure)
             })?;
         }
     };
     settings.log_file = settings.log_file.or(unset.log_file);
-    let follow = |log: &Log| follow(args, &settings, waker, log).inspect_err(|failure| tracing::error!("{failure}"));
+    let follow = || follow(args, &settings, waker).inspect_err(|failure| tracing::error!("{failure}"));
     log::with(&settings, follow)?.map(drop)
 }
 

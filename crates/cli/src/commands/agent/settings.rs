@@ -6,8 +6,9 @@ use clap::builder::ValueParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 use margay_agent::settings::{
-    Field, Given, Origin, Reads, Resolved, Setting, SettingError, Settings, environment, file, table as settings,
+    Field, Given, Origin, Reads, Resolved, Setting, SettingError, Settings, environment, felix, file, table as settings,
 };
+use margay_kubernetes::{Connection, felix_configurations};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
@@ -113,6 +114,12 @@ fn read(path: &Path) -> Result<Option<Vec<Given>>, Failure> {
     let mut text = String::new();
     file.take(file::LONGEST as u64 + 1).read_to_string(&mut text).map_err(|error| failed(&error))?;
     file::read(&text, &path.display().to_string()).map(Some).map_err(|errors| wrong(&errors))
+}
+
+/// What the cluster's FelixConfigurations say that means the same; nothing where the cluster can't be asked just now.
+pub(super) fn of_felix(connection: &Connection, node: &str) -> Vec<Given> {
+    let Ok(found) = felix_configurations(connection, node) else { return Vec::new() };
+    found.iter().flat_map(|found| felix::read(&found.spec, found.of_node).given).collect()
 }
 
 /// The settings that all of it comes to.

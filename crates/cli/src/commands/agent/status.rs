@@ -16,6 +16,7 @@ struct Document<'a> {
     /// When this was so.
     at: String,
     in_sync: bool,
+    from_snapshot: bool,
     revision: u64,
     endpoints: usize,
     policies: usize,
@@ -118,6 +119,7 @@ impl<'a> Document<'a> {
             version: env!("CARGO_PKG_VERSION"),
             at: now.utc(now.0),
             in_sync: status.in_sync,
+            from_snapshot: status.from_snapshot,
             revision: status.revision,
             endpoints: status.endpoints,
             policies: status.policies,
@@ -187,6 +189,7 @@ mod tests {
         let status = Status {
             node: "win-1".into(),
             in_sync: true,
+            from_snapshot: false,
             revision: 7,
             endpoints: 3,
             policies: 2,
@@ -212,6 +215,7 @@ mod tests {
               "version": "0.1.0",
               "at": "2027-01-15T08:01:05Z",
               "inSync": true,
+              "fromSnapshot": false,
               "revision": 7,
               "endpoints": 3,
               "policies": 2,
