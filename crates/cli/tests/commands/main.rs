@@ -5,6 +5,7 @@
 #[cfg(target_os = "linux")]
 mod agent;
 mod cluster;
+mod crds;
 mod cyclonus;
 mod eval;
 mod explain;
