@@ -2,7 +2,9 @@
 
 #[cfg(any(target_os = "linux", windows))]
 use crate::commands::{agent, cleanup};
-use crate::commands::{crds, eval, explain, matrix, migrate, pages, policies, render, selects, snapshot, validate};
+use crate::commands::{
+    crds, eval, explain, flows, matrix, migrate, pages, policies, render, selects, snapshot, status, validate,
+};
 #[cfg(target_os = "linux")]
 use crate::commands::{demo, lab};
 use crate::streams::{Exit, Failure, Paint, Streams, Tone};
@@ -34,6 +36,8 @@ enum Command {
     Selects(selects::Args),
     Validate(validate::Args),
     Render(render::Args),
+    Status(status::Args),
+    Flows(flows::Args),
     Snapshot(snapshot::Args),
     #[cfg(target_os = "linux")]
     Lab(lab::Args),
@@ -95,6 +99,8 @@ fn dispatch(args: Vec<OsString>, streams: &mut Streams<'_>) -> Result<Exit, Fail
         Command::Selects(args) => selects::run(&args, streams),
         Command::Validate(args) => validate::run(&args, streams),
         Command::Render(args) => render::run(&args, streams),
+        Command::Status(args) => status::run(&args, streams),
+        Command::Flows(args) => flows::run(&args, streams),
         Command::Snapshot(args) => snapshot::run(&args, streams),
         #[cfg(target_os = "linux")]
         Command::Lab(args) => lab::run(&args, streams),

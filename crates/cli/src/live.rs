@@ -43,7 +43,7 @@ impl Live {
     pub(crate) fn snapshot(&self, streams: &mut Streams<'_>) -> Result<String, Failure> {
         let api = self.api()?;
         let mut progress = Progress::new("reading the cluster", streams);
-        Ok(snapshot(&api.everything(|done, of| progress.tell(done, of))?))
+        Ok(snapshot(&api.everything(|_| true, |done, of| progress.tell(done, of))?))
     }
 
     /// The same as resources; places name the lines of the snapshot.

@@ -13,6 +13,7 @@ use margay_api::Kind;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -123,15 +124,19 @@ impl Api {
         self.runtime.block_on(list(&self.client, path, self.limit()))
     }
 
-    /// All objects of every kind that Margay reads and the server serves, in the order of kinds; `told` is told how many kinds of how many there are.
+    /// All objects of the kinds that are wanted, of those that Margay reads and the server serves, in the order of kinds; `told` is told how many kinds of how many there are.
     ///
     /// # Errors
     /// Of the first kind that gets no answer: a part of a cluster means something else than all of it.
-    pub fn everything(&self, mut told: impl FnMut(usize, usize)) -> Result<Vec<(Resource, Vec<Value>)>, AskError> {
+    pub fn everything(
+        &self,
+        wanted: impl Fn(Kind) -> bool,
+        mut told: impl FnMut(usize, usize),
+    ) -> Result<Vec<(Resource, Vec<Value>)>, AskError> {
         let limit = self.limit();
         LocalSet::new().block_on(&self.runtime, async {
             let ask = |(kind, versions)| tokio::task::spawn_local(listed(self.client.clone(), kind, versions, limit));
-            let asked: Vec<_> = Kind::readable().map(ask).collect();
+            let asked: Vec<_> = Kind::readable().filter(|(kind, _)| wanted(*kind)).map(ask).collect();
             let (mut all, of) = (Vec::new(), asked.len());
             for (done, one) in asked.into_iter().enumerate() {
                 told(done, of);
@@ -143,32 +148,27 @@ impl Api {
         })
     }
 
-    /// The lines at each of these paths as they come (logs that are followed), with the index of their path, until they all end or `on_line` says to stop
-    /// with false.
-    ///
-    /// # Errors
-    /// Where a path gets no answer.
-    pub fn lines(&self, paths: &[String], mut on_line: impl FnMut(usize, &str) -> bool) -> Result<(), AskError> {
+    /// The lines at each of these paths as they come (logs that are followed), with the index of their path, or why there are none; until they all end, or
+    /// `on_line` says to stop with false.
+    pub fn lines(&self, paths: &[String], mut on_line: impl FnMut(usize, Result<String, AskError>) -> bool) {
         let limit = self.limit();
         LocalSet::new().block_on(&self.runtime, async {
-            let (tell, mut heard) = tokio::sync::mpsc::channel(64);
+            let (tell, mut heard) = channel(64);
             for (index, path) in paths.iter().enumerate() {
                 let (client, path, tell) = (self.client.clone(), path.clone(), tell.clone());
                 tokio::task::spawn_local(async move {
                     if let Err(error) = lines(&client, &path, index, limit, &tell).await {
-                        let _ = tell.send(Err(error)).await;
+                        let _ = tell.send((index, Err(error))).await;
                     }
                 });
             }
             drop(tell);
-            while let Some(line) = heard.recv().await {
-                let (index, line) = line?;
-                if !on_line(index, &line) {
+            while let Some((index, line)) = heard.recv().await {
+                if !on_line(index, line) {
                     break;
                 }
             }
-            Ok(())
-        })
+        });
     }
 
     fn limit(&self) -> Instant {
@@ -317,16 +317,11 @@ impl<'a> Tries<'a> {
     }
 }
 
-type Line = Result<(usize, String), AskError>;
+/// Of which path, and what.
+type Line = (usize, Result<String, AskError>);
 
 /// Reads an answer line by line to its end, or until nobody listens. One that is too long is left out.
-async fn lines(
-    client: &Client,
-    path: &str,
-    index: usize,
-    limit: Instant,
-    tell: &tokio::sync::mpsc::Sender<Line>,
-) -> Result<(), AskError> {
+async fn lines(client: &Client, path: &str, index: usize, limit: Instant, tell: &Sender<Line>) -> Result<(), AskError> {
     let (mut body, mut rest, mut skips) = (answer(client, path, limit).await?, Vec::new(), false);
     while let Some(Ok(frame)) = body.frame().await {
         let Ok(data) = frame.into_data() else { continue };
@@ -335,7 +330,7 @@ async fn lines(
             if part.ends_with(b"\n") {
                 let line = String::from_utf8_lossy(&rest).trim_end().to_owned();
                 rest.clear();
-                if !std::mem::take(&mut skips) && tell.send(Ok((index, line))).await.is_err() {
+                if !std::mem::take(&mut skips) && tell.send((index, Ok(line))).await.is_err() {
                     return Ok(());
                 }
             } else if rest.len() > LONGEST_LINE {
@@ -344,7 +339,7 @@ async fn lines(
         }
     }
     if !rest.is_empty() && !skips {
-        let _ = tell.send(Ok((index, String::from_utf8_lossy(&rest).into_owned()))).await;
+        let _ = tell.send((index, Ok(String::from_utf8_lossy(&rest).into_owned()))).await;
     }
     Ok(())
 }

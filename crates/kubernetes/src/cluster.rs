@@ -66,7 +66,8 @@ impl Cluster {
                 let _ = ready.send(Ok(()));
                 let followed = Kind::readable().enumerate().map(|(index, candidate)| {
                     let tell = teller(tell.clone(), wake.clone());
-                    tokio::task::spawn_local(follow(Rc::clone(&door), candidate, index, counted.clone(), tell))
+                    let followed = follow(Rc::clone(&door), candidate, index, counted.clone(), tell);
+                    tokio::task::spawn_local(followed)
                 });
                 let followed: Vec<_> = followed.collect();
                 drop(tell);

@@ -61,8 +61,8 @@ pub(crate) async fn follow(
                     continue;
                 }
                 Err(trouble) => {
-                    counters.count(Counted::Error);
                     door.renew().await;
+                    counters.count(Counted::Error);
                     reflector.unreachable(&trouble);
                     if !told(&reflector, index, Instant::now(), Vec::new(), &tell) {
                         return;

@@ -67,8 +67,8 @@ fn no_older_than(version: &SmolStr) -> [(&'static str, SmolStr); 2] {
     [("resourceVersion", version.clone()), ("resourceVersionMatch", "NotOlderThan".into())]
 }
 
-/// What stands for a value in a query (RFC 3986: all but the unreserved characters).
-pub(crate) fn escaped(value: &str) -> String {
+/// What stands for a value in a query or a path (RFC 3986: of all but the unreserved characters).
+pub fn escaped(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let mut text = String::with_capacity(value.len());
     for byte in value.bytes() {

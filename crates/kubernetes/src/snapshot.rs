@@ -10,7 +10,7 @@ const STORED: &str = "projectcalico.org/metadata";
 /// What is read of it.
 const STORED_FIELDS: &[&str] = &["name", "namespace", "labels", "creationTimestamp"];
 /// What is read of every object's metadata.
-const METADATA: &[&str] = &["name", "namespace", "labels", "creationTimestamp"];
+const METADATA: &[&str] = &["name", "namespace", "labels", "creationTimestamp", "generation"];
 /// The annotations of a Node that say how it is reached, and its pods.
 const NODE_ANNOTATIONS: &[&str] = &[
     "flannel.alpha.coreos.com/backend-type",

@@ -9,6 +9,7 @@ pub(crate) mod crds;
 pub(crate) mod demo;
 pub(crate) mod eval;
 pub(crate) mod explain;
+pub(crate) mod flows;
 #[cfg(target_os = "linux")]
 pub(crate) mod lab;
 pub(crate) mod matrix;
@@ -18,4 +19,5 @@ pub(crate) mod policies;
 pub(crate) mod render;
 pub(crate) mod selects;
 pub(crate) mod snapshot;
+pub(crate) mod status;
 pub(crate) mod validate;

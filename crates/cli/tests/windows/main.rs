@@ -3,8 +3,17 @@
 #![cfg(target_os = "linux")]
 
 mod agent;
+mod cluster;
 mod hns;
+#[allow(dead_code, reason = "the client's own tests do more with it")]
+#[path = "../../../kubernetes/tests/api/http.rs"]
+mod http;
 mod lab;
+#[allow(dead_code, reason = "the client's own tests do more with it")]
+#[path = "../../../kubernetes/tests/api/model.rs"]
+mod model;
+#[path = "../../../kubernetes/tests/api/tls.rs"]
+mod tls;
 
 use std::process::Command;
 use tempfile::TempDir;

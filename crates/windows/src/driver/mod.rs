@@ -169,11 +169,6 @@ impl HnsDriver {
         self.shared.writes.load(Ordering::Relaxed) + self.router.tables().writes()
     }
 
-    /// What it counts.
-    pub fn counts(&self) -> HnsCounts {
-        HnsCounts(Arc::downgrade(&self.shared))
-    }
-
     /// The endpoints of this node that have ACLs of ours, as [`Driver::cleanup`] finds them.
     ///
     /// # Errors
@@ -188,6 +183,11 @@ impl HnsDriver {
             }
         }
         Ok(programmed)
+    }
+
+    /// What it counts.
+    pub fn counts(&self) -> HnsCounts {
+        HnsCounts(Arc::downgrade(&self.shared))
     }
 
     /// The version of HNS.
