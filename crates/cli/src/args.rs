@@ -2,11 +2,11 @@
 
 #[cfg(any(target_os = "linux", windows))]
 use crate::commands::{agent, cleanup};
+#[cfg(target_os = "linux")]
+use crate::commands::{controller, demo, lab};
 use crate::commands::{
     crds, eval, explain, flows, matrix, migrate, pages, policies, render, selects, snapshot, status, validate,
 };
-#[cfg(target_os = "linux")]
-use crate::commands::{demo, lab};
 use crate::streams::{Exit, Failure, Paint, Streams, Tone};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -45,6 +45,8 @@ enum Command {
     Agent(agent::Args),
     #[cfg(any(target_os = "linux", windows))]
     Cleanup(cleanup::Args),
+    #[cfg(target_os = "linux")]
+    Controller(controller::Args),
     Crds(crds::Args),
     Migrate(migrate::Args),
     Completions(pages::CompletionsArgs),
@@ -108,6 +110,8 @@ fn dispatch(args: Vec<OsString>, streams: &mut Streams<'_>) -> Result<Exit, Fail
         Command::Agent(args) => agent::run(&args, streams),
         #[cfg(any(target_os = "linux", windows))]
         Command::Cleanup(args) => cleanup::run(&args, streams),
+        #[cfg(target_os = "linux")]
+        Command::Controller(args) => controller::run(&args, streams),
         Command::Crds(args) => crds::run(&args, streams),
         Command::Migrate(args) => migrate::run(&args, streams),
         Command::Completions(args) => pages::completions(&args, streams),
