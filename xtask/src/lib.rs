@@ -2,6 +2,7 @@
 //! Windows programs.
 
 pub mod bench;
+pub mod chart;
 pub mod faults;
 pub mod fuzz;
 pub mod run;

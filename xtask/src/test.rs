@@ -21,6 +21,7 @@ pub fn run(args: &[String]) -> Result<()> {
     }
     step("tests", &mut tests)?;
     step("examples in documentation", &mut docs)?;
+    crate::chart::run(&[])?;
     crate::windows::run()?;
     if long {
         crate::faults::run(&[])?;

@@ -1,9 +1,11 @@
 //! The loop.
 
+use crate::applied::Policies;
 use crate::ledger::Ledger;
-use crate::{Signals, Status, Unsupported, Waker};
-use margay_api::{Key, Severity};
-use margay_dataplane::{Driver, Object, Reconciler};
+use crate::waits::Waits;
+use crate::{Latency, Observer, Signals, Status, Unsupported, Waker};
+use margay_api::Severity;
+use margay_dataplane::{self as dataplane, Driver, Reconciler};
 use margay_datastore::{Event, Source};
 use margay_engine::{Engine, Scope};
 use margay_policy::{Direction, RuleId};
@@ -31,8 +33,19 @@ pub struct Agent<S, D> {
     engine: Engine,
     reconciler: Reconciler<D>,
     ledger: Ledger,
+    waits: Waits,
+    observers: Vec<Box<dyn Observer>>,
+    policies: Policies,
     in_sync: bool,
     next_poll: Instant,
+    under_way: Option<UnderWay>,
+    commits: Latency,
+}
+
+/// A change of which the driver has not said yet that it is in force.
+struct UnderWay {
+    revision: u64,
+    heard: Instant,
 }
 
 impl<S: Source, D: Driver> Agent<S, D> {
@@ -44,9 +57,23 @@ impl<S: Source, D: Driver> Agent<S, D> {
             source,
             reconciler: Reconciler::new(driver, now),
             ledger: Ledger::default(),
+            waits: Waits::default(),
+            observers: Vec::new(),
+            policies: Policies::default(),
             in_sync: false,
             next_poll: now,
+            under_way: None,
+            commits: Latency::default(),
         }
+    }
+
+    /// Has it watched from now on.
+    pub fn watch(&mut self, observer: Box<dyn Observer>) {
+        self.observers.push(observer);
+    }
+
+    fn tell(&mut self, tell: impl Fn(&mut dyn Observer)) {
+        self.observers.iter_mut().for_each(|observer| tell(&mut **observer));
     }
 
     /// Works until the waker says stop, `report` breaks, or the deadline comes. `report` is given the status whenever it has changed, first after the
@@ -60,15 +87,21 @@ impl<S: Source, D: Driver> Agent<S, D> {
         let mut reported = None;
         loop {
             let next = self.next_wake();
-            let signals = waker.wait(deadline.map_or(next, |deadline| next.min(deadline)));
+            let next = deadline.map_or(next, |deadline| next.min(deadline));
+            self.tell(|observer| observer.sleeps(next));
+            let signals = waker.wait(next);
+            self.tell(|observer| observer.wakes());
             let now = Instant::now();
             if signals.stop || deadline.is_some_and(|deadline| deadline <= now) {
                 return;
             }
             self.step(signals, now);
             let status = self.status();
-            if reported.as_ref() != Some(&status) && report(&status).is_break() {
-                return;
+            if reported.as_ref() != Some(&status) {
+                self.tell(|observer| observer.status(&status));
+                if report(&status).is_break() {
+                    return;
+                }
             }
             reported = Some(status);
         }
@@ -82,7 +115,9 @@ impl<S: Source, D: Driver> Agent<S, D> {
         }
         if self.in_sync {
             let events = self.reconciler.poll(self.engine.plan(), now);
-            self.ledger.take(events, &self.reconciler, now);
+            self.take(events, now);
+            self.waits.look(self.engine.plan(), &self.reconciler, now);
+            self.policies.refresh(self.engine.plan(), &self.reconciler);
         }
     }
 
@@ -105,11 +140,14 @@ impl<S: Source, D: Driver> Agent<S, D> {
             revision: plan.revision,
             endpoints: plan.endpoints.iter().count(),
             policies: plan.policies.iter().filter(|(_, policy)| policy.enforced).count(),
-            waiting: self.waiting(),
+            waiting: self.waits.len(),
             failing: Vec::new(),
             unsupported: self.ledger.unsupported().map(|unsupported| self.unsupported(unsupported)).collect(),
+            applied: self.policies.applied(),
             drift: None,
+            oldest: self.waits.oldest(),
             metrics: self.reconciler.metrics(),
+            commits: self.commits,
         };
         self.ledger.fill(&mut status);
         status
@@ -117,19 +155,27 @@ impl<S: Source, D: Driver> Agent<S, D> {
 
     /// Takes in what the source has, and passes on what that changes.
     fn read(&mut self, now: Instant) {
-        let was_in_sync = self.in_sync;
+        let (was_in_sync, start) = (self.in_sync, Instant::now());
         for event in self.source.poll() {
             match event {
-                Event::Update(update) => self.engine.take(&update),
+                Event::Update(update) => {
+                    self.tell(|observer| observer.updated(&update));
+                    self.engine.take(&update);
+                    self.policies.take(&update);
+                }
                 Event::InSync => {
                     self.engine.in_sync();
                     self.in_sync = true;
                 }
-                Event::Problem(problem) => match problem.severity {
-                    Severity::Error => error!("{problem}"),
-                    Severity::Warning => warn!("{problem}"),
-                    Severity::Note => info!("{problem}"),
-                },
+                Event::Problem(problem) => {
+                    let object = problem.object.as_str();
+                    match problem.severity {
+                        Severity::Error => error!(object, error = problem.message, "{problem}"),
+                        Severity::Warning => warn!(object, error = problem.message, "{problem}"),
+                        Severity::Note => info!(object, "{problem}"),
+                    }
+                    self.tell(|observer| observer.complained(&problem));
+                }
             }
         }
         if !self.in_sync {
@@ -142,32 +188,53 @@ impl<S: Source, D: Driver> Agent<S, D> {
             return;
         }
         let plan = self.engine.plan();
+        let planned = start.elapsed();
+        self.observers.iter_mut().for_each(|observer| observer.planned(plan, &changes, planned));
         self.ledger.forget_changed(plan, &changes);
+        self.policies.submitted(plan, &changes);
+        let start = Instant::now();
         let events = self.reconciler.submit(plan, &changes, now);
+        let submitted = start.elapsed();
+        self.observers.iter_mut().for_each(|observer| observer.submitted(plan, &changes, submitted));
         info!("revision {}: {} changes passed on", changes.revision, changes.deltas.len());
+        // The start takes as long as there is to read: no change is late by it.
+        if was_in_sync && self.under_way.is_none() {
+            let heard = self.source.heard();
+            self.under_way = heard.map(|heard| UnderWay { revision: changes.revision, heard });
+        }
+        self.take(events, now);
+    }
+
+    /// Takes in what the driver said.
+    fn take(&mut self, events: Vec<dataplane::Event>, now: Instant) {
+        if !events.is_empty() {
+            self.policies.disturbed();
+        }
+        let applied = events.iter().filter_map(|event| match event {
+            dataplane::Event::Applied { revision, .. } => Some(*revision),
+            _ => None,
+        });
+        let applied = applied.max();
+        if let Some(change) = self.under_way.take_if(|change| applied >= Some(change.revision)) {
+            self.commits.add(change.heard.elapsed());
+        }
         self.ledger.take(events, &self.reconciler, now);
     }
 
     fn tell_start(&self) {
         let (plan, node) = (self.engine.plan(), &self.options.node);
         let policies = plan.policies.iter().filter(|(_, policy)| policy.enforced).count();
-        info!("node {node}: the source is read: {} endpoints, {policies} policies", plan.endpoints.iter().count());
+        info!(
+            node = node.as_str(),
+            "node {node}: the source is read: {} endpoints, {policies} policies",
+            plan.endpoints.iter().count()
+        );
         if !plan.nodes.contains_key(node) {
             warn!(
+                node = node.as_str(),
                 "there is no Node {node} in the source: is the name right? Nothing is known of the node's own addresses"
             );
         }
-    }
-
-    fn waiting(&self) -> usize {
-        let failing: Vec<&Object> = self.reconciler.failing().map(|(object, _)| object).collect();
-        if failing.contains(&&Object::All) {
-            return 0;
-        }
-        let fails =
-            |key: &Key| failing.iter().any(|object| matches!(object, Object::Endpoint(failed) if failed == key));
-        let keys = self.engine.plan().endpoints.iter().map(|(_, endpoint)| &endpoint.key);
-        keys.filter(|key| self.reconciler.in_force(key).is_none() && !fails(key)).count()
     }
 
     fn unsupported(&self, (rule, field, done): (&RuleId, &'static str, &'static str)) -> Unsupported {

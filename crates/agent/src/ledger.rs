@@ -43,7 +43,7 @@ impl Ledger {
                 Event::Unsupported { rule, field, done } => {
                     if self.unsupported.insert((rule.clone(), field), done) != Some(done) {
                         let RuleId { policy, direction, index } = rule;
-                        warn!("{policy} {direction} rule {index}: {field} can't be expressed: {done}");
+                        warn!(object = %policy, "{policy} {direction} rule {index}: {field} can't be expressed: {done}");
                     }
                 }
                 Event::Drift { object, found: what } => found.push((object, what)),
@@ -56,7 +56,7 @@ impl Ledger {
         self.failing.retain(|object, (since, _)| {
             let fails = failing.contains(object);
             if !fails {
-                info!("{object} is in force again after {:.1} s", (now - *since).as_secs_f32());
+                info!(%object, "{object} is in force again after {:.1} s", (now - *since).as_secs_f32());
             }
             fails
         });
@@ -67,7 +67,7 @@ impl Ledger {
         // A failure that lasts is said once, not at each attempt.
         if *known != error {
             let again = if retry == Retry::Never { "not before something changes" } else { "soon" };
-            warn!("{object} failed (it is tried again {again}): {error}");
+            warn!(%object, %error, "{object} failed (it is tried again {again}): {error}");
             *known = error;
         }
     }
@@ -80,7 +80,7 @@ impl Ledger {
                 what.truncate(end);
                 what.push('…');
             }
-            warn!("{object} was changed by someone else, and is mended: {what}");
+            warn!(%object, "{object} was changed by someone else, and is mended: {what}");
         }
         if more > 0 {
             warn!("{more} more differences");

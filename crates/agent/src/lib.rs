@@ -6,6 +6,8 @@
 //!   └─ its poll interval, Waker::source      Status ◄┘  └────────┴─ its time to try again or to look, Waker::driver
 //! ```
 //!
+//! Its [`settings`] are one table, from which flags, environment, file and reference page are made.
+//!
 //! It only wires; what a policy means is the engine's, when to try again the reconciler's, how anything is programmed the driver's. This crate must
 //! never know any one driver, nor what becomes of the [`Status`].
 //!
@@ -14,7 +16,7 @@
 //! - **Nothing before all is known.** The driver hears nothing until the source is in sync: half a cluster would cut off the other half. What was in
 //!   force before the start stays in force until then.
 //! - **Stopping changes nothing.** What is in force stays in force, whether the agent is stopped or killed.
-//! - No clock but [`Agent::run`]'s: each [`Agent::step`] is told what time it is.
+//! - No clock but [`Agent::run`]'s: each [`Agent::step`] is told what time it is, and looks at the clock only to tell an [`Observer`] what it took.
 //!
 //! ```
 //! use margay_agent::{Agent, Options, Signals};
@@ -39,12 +41,19 @@
 //! ```
 
 mod agent;
+mod applied;
 mod folder;
+mod latency;
 mod ledger;
+mod observer;
+pub mod settings;
 mod status;
+mod waits;
 mod waker;
 
 pub use agent::{Agent, Options};
 pub use folder::Followed;
-pub use status::{Drift, Failing, Status, Unsupported};
+pub use latency::Latency;
+pub use observer::Observer;
+pub use status::{Applied, Drift, Failing, Progress, Status, Unsupported};
 pub use waker::{Signals, Waker};

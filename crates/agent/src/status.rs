@@ -1,8 +1,11 @@
 //! How an agent is doing.
 
+use crate::Latency;
+use margay_api::Key;
 use margay_dataplane::{Metrics, Object};
 use margay_policy::RuleId;
 use smol_str::SmolStr;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// How an agent is doing, as a value: for whoever prints it, writes it to a file or serves it. Points in time are of the clock of
@@ -25,10 +28,16 @@ pub struct Status {
     pub failing: Vec<Failing>,
     /// Rules that the data plane can't express, by rule.
     pub unsupported: Vec<Unsupported>,
+    /// Each policy that is enforced on endpoints of the node, sorted.
+    pub applied: Arc<[Applied]>,
     /// The last time that something in the data plane was not as it should be. It is mended, where nothing fails.
     pub drift: Option<Drift>,
+    /// Since when an endpoint has waited for its policy, or has had it fail: that of them which is worst off.
+    pub oldest: Option<Instant>,
     /// What was done since the start, counted.
     pub metrics: Metrics,
+    /// From when the source heard of a change until the data plane said that it is in force; of sources that know when they hear.
+    pub commits: Latency,
 }
 
 impl Status {
@@ -43,8 +52,11 @@ impl Status {
             waiting: 0,
             failing: vec![failing],
             unsupported: Vec::new(),
+            applied: Arc::default(),
             drift: None,
+            oldest: None,
             metrics: Metrics::default(),
+            commits: Latency::default(),
         }
     }
 
@@ -76,6 +88,28 @@ pub struct Unsupported {
     pub field: &'static str,
     /// What was done instead.
     pub done: &'static str,
+}
+
+/// A policy that endpoints of the node have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// Which.
+    pub policy: Key,
+    /// `metadata.generation` of what is enforced of it, or is to be; 0 where its source has none.
+    pub generation: i64,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+/// How far a policy is on the node's endpoints that have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// All of them enforce it.
+    Realized,
+    /// The data plane has not said so of all of them yet.
+    Pending,
+    /// One of them fails: which, and why.
+    Failed(String),
 }
 
 /// Something in the data plane was not as it should be.

@@ -126,6 +126,41 @@ fn nothing_is_touched_before_the_source_is_in_sync() {
     assert!(agent.status().is_settled());
 }
 
+/// A source that says when it heard of what it gives.
+struct Late(Script, Instant);
+
+impl Source for Late {
+    fn poll(&mut self) -> Vec<margay_datastore::Event> {
+        self.0.poll()
+    }
+
+    fn heard(&self) -> Option<Instant> {
+        Some(self.1)
+    }
+
+    fn places(&self) -> &HashMap<Key, margay_api::Place> {
+        self.0.places()
+    }
+}
+
+#[test]
+fn what_changes_take_is_counted_from_when_they_were_heard_of() {
+    let start = text(&[PODS]).poll();
+    let change = text(&[POLICY]).poll().into_iter().filter(|event| matches!(event, margay_datastore::Event::Update(_)));
+    let heard = Instant::now() - Duration::from_secs(2);
+    // The start is no change, and neither is what changes nothing.
+    let script = Script(VecDeque::from([start, change.collect(), Vec::new()]));
+    let options = Options { poll: Duration::from_millis(1), ..options() };
+    let mut agent = Agent::new(options, Late(script, heard), Recorder::default(), Instant::now());
+    let mut commits = margay_agent::Latency::default();
+    agent.run(&Waker::default(), Some(Instant::now() + Duration::from_secs(10)), |status| {
+        commits = status.commits;
+        if commits.count() == 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    assert_eq!(commits.count(), 1);
+    assert!((2..10).contains(&commits.sum().as_secs()), "{commits:?}");
+}
+
 #[test]
 fn a_start_over_what_is_in_force_writes_nothing() {
     let start = Instant::now();
@@ -231,6 +266,52 @@ fn what_cannot_be_expressed_is_said_as_long_as_it_holds() {
     files.write("policy.yaml", &POLICY.replace("from: [{podSelector: {matchLabels: {app: web}}}]", ""));
     agent.step(Signals { source: true, ..NOTHING }, start);
     assert_eq!(unsupported(agent.status()), Vec::<String>::new());
+}
+
+#[test]
+fn each_policy_of_the_nodes_endpoints_is_told_with_its_generation() {
+    let start = Instant::now();
+    let files = Files::default();
+    files.write("pods.yaml", PODS);
+    files.write("policy.yaml", &POLICY.replace("metadata: {", "metadata: {generation: 3, "));
+    let mut agent = Agent::new(options(), files.followed(), EndpointByEndpoint::default(), start);
+    agent.driver().hanging = Some(pod("db"));
+    let told = |agent: &mut Agent<_, EndpointByEndpoint>, events: &[Event]| {
+        agent.driver().events.extend_from_slice(events);
+        agent.step(Signals { source: true, driver: true, stop: false }, start);
+        let applied = agent.status().applied;
+        applied.iter().map(|one| format!("{} {}: {:?}", one.policy, one.generation, one.progress)).collect::<Vec<_>>()
+    };
+    let db = |revision| Event::Applied { object: Object::Endpoint(pod("db")), revision };
+    let failed = |error: &str| Event::Failed {
+        object: Object::Endpoint(pod("db")),
+        error: error.into(),
+        retry: margay_dataplane::Retry::Never,
+    };
+    assert_eq!(told(&mut agent, &[]), ["NetworkPolicy shop/db 3: Pending"]);
+    let first = agent.status().revision;
+    assert_eq!(told(&mut agent, &[db(first)]), ["NetworkPolicy shop/db 3: Realized"]);
+    // Rules that changed are in force when the endpoint is, not by what was in force before.
+    files.write(
+        "policy.yaml",
+        &POLICY.replace("metadata: {", "metadata: {generation: 4, ").replace("app: web", "app: x"),
+    );
+    assert_eq!(told(&mut agent, &[]), ["NetworkPolicy shop/db 4: Pending"]);
+    assert_eq!(told(&mut agent, &[db(first)]), ["NetworkPolicy shop/db 4: Pending"]);
+    assert_eq!(
+        told(&mut agent, &[failed("HNS won't")]),
+        ["NetworkPolicy shop/db 4: Failed(\"Pod shop/db: HNS won't\")"]
+    );
+    let second = agent.status().revision;
+    assert_eq!(told(&mut agent, &[db(second)]), ["NetworkPolicy shop/db 4: Realized"]);
+    // A generation that changes nothing here is in force at once.
+    files.write(
+        "policy.yaml",
+        &POLICY.replace("metadata: {", "metadata: {generation: 5, ").replace("app: web", "app: x"),
+    );
+    assert_eq!(told(&mut agent, &[]), ["NetworkPolicy shop/db 5: Realized"]);
+    files.write("policy.yaml", "");
+    assert_eq!(told(&mut agent, &[]), Vec::<String>::new());
 }
 
 #[test]

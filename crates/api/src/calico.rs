@@ -1,11 +1,12 @@
 //! `projectcalico.org/v3`.
 
 use crate::*;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::net::IpAddr;
 
 /// `NetworkPolicy` or `GlobalNetworkPolicy`, or one of their staged forms.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CalicoPolicy {
     /// Metadata; the kind says which of the four it is, the namespace is empty for the global two. The name is without a `tier.` prefix's
     /// being cut off: it stays as written.
@@ -37,7 +38,7 @@ pub struct CalicoPolicy {
 }
 
 /// One of `spec.ingress` or `spec.egress`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CalicoRule {
     /// `action`.
     pub action: Action,
@@ -60,7 +61,7 @@ pub struct CalicoRule {
 }
 
 /// `icmp` or `notICMP`: type, or type and code. An empty match (`icmp: {}`) is absent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct IcmpMatch {
     /// 0–254.
     pub kind: u8,
@@ -69,7 +70,7 @@ pub struct IcmpMatch {
 }
 
 /// `source` or `destination`. All that is there is ANDed; entries of one list are ORed; every `not…` is ANDed in as its complement.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EntityRule {
     /// `nets`; absent and empty are the same: no constraint.
     pub nets: Vec<Prefix>,
@@ -92,7 +93,7 @@ pub struct EntityRule {
 }
 
 /// `serviceAccounts`: names AND selector. Both empty is every service account.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServiceAccountMatch {
     /// `names`; empty means any.
     pub names: Vec<SmolStr>,
@@ -101,7 +102,7 @@ pub struct ServiceAccountMatch {
 }
 
 /// `services`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ServiceMatch {
     /// `name`.
     pub name: SmolStr,
@@ -110,7 +111,7 @@ pub struct ServiceMatch {
 }
 
 /// `Tier`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tier {
     /// Metadata.
     pub meta: Meta,
@@ -121,7 +122,7 @@ pub struct Tier {
 }
 
 /// `NetworkSet` or `GlobalNetworkSet`: prefixes with labels.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkSet {
     /// Metadata; the namespace is empty for a GlobalNetworkSet.
     pub meta: Meta,
@@ -130,7 +131,7 @@ pub struct NetworkSet {
 }
 
 /// `Profile`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
     /// Metadata.
     pub meta: Meta,
@@ -143,7 +144,7 @@ pub struct Profile {
 }
 
 /// `HostEndpoint`: an interface of a node.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostEndpoint {
     /// Metadata.
     pub meta: Meta,

@@ -1,10 +1,11 @@
 //! `policy.networking.k8s.io`: ClusterNetworkPolicy v1alpha2, and its older spelling AdminNetworkPolicy and BaselineAdminNetworkPolicy v1alpha1.
 
 use crate::*;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 /// `ClusterNetworkPolicy`, `AdminNetworkPolicy` or `BaselineAdminNetworkPolicy`. It selects pods only.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClusterNetworkPolicy {
     /// Metadata; the kind says which spelling it was.
     pub meta: Meta,
@@ -21,7 +22,7 @@ pub struct ClusterNetworkPolicy {
 }
 
 /// Which of the two tiers a ClusterNetworkPolicy belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ClusterTier {
     /// Before the policies of namespaces: tier `kube-admin`.
     Admin,
@@ -30,7 +31,7 @@ pub enum ClusterTier {
 }
 
 /// Pods by the labels of their namespace and their own: `namespaces` (every pod of them) or `pods`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PodMatch {
     /// `namespaces`, or `pods.namespaceSelector`.
     pub namespaces: Selector,
@@ -39,7 +40,7 @@ pub struct PodMatch {
 }
 
 /// One of `spec.ingress` or `spec.egress`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClusterRule {
     /// `name`, empty where absent.
     pub name: SmolStr,
@@ -52,7 +53,7 @@ pub struct ClusterRule {
 }
 
 /// One of `from` or `to`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ClusterPeer {
     /// `namespaces` or `pods`. Never host-network pods.
     Pods(PodMatch),
@@ -63,7 +64,7 @@ pub enum ClusterPeer {
 }
 
 /// One of `protocols`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ClusterPort {
     /// A protocol, and a range of its destination ports (0–65535 where the field is absent).
     Number(Protocol, u16, u16),

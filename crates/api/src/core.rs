@@ -1,26 +1,27 @@
 //! Kinds of Kubernetes that policy speaks of, as far as it does: slim, since a cluster has very many of them.
 
 use crate::*;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::fmt;
 use std::net::IpAddr;
 
 /// `v1 Namespace`: its labels.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Namespace {
     /// Metadata. The label `kubernetes.io/metadata.name` is added where missing, as the API server does.
     pub meta: Meta,
 }
 
 /// `v1 ServiceAccount`: its labels.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServiceAccount {
     /// Metadata.
     pub meta: Meta,
 }
 
 /// `v1 Node`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Node {
     /// Metadata.
     pub meta: Meta,
@@ -38,7 +39,7 @@ pub struct Node {
 }
 
 /// How packets for the pods of a node get there from another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Via {
     /// As they are, with the node as the next hop: host gateway.
     Direct {
@@ -50,7 +51,7 @@ pub enum Via {
 }
 
 /// The end of a VXLAN tunnel at a node (VTEP).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Vtep {
     /// The node's address, where outer packets go.
     pub address: IpAddr,
@@ -111,7 +112,7 @@ fn gateway(cidr: &Prefix) -> Option<IpAddr> {
 }
 
 /// `v1 Pod`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pod {
     /// Metadata.
     pub meta: Meta,
@@ -130,7 +131,7 @@ pub struct Pod {
 }
 
 /// A port of an endpoint that a policy may name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NamedPort {
     /// The name.
     pub name: SmolStr,
@@ -141,7 +142,7 @@ pub struct NamedPort {
 }
 
 /// `v1 Service`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Service {
     /// Metadata.
     pub meta: Meta,
@@ -152,7 +153,7 @@ pub struct Service {
 }
 
 /// One of `spec.ports` of a Service.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServicePort {
     /// `name`, empty where absent (a service with one port).
     pub name: SmolStr,
@@ -163,7 +164,7 @@ pub struct ServicePort {
 }
 
 /// `discovery.k8s.io/v1 EndpointSlice`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EndpointSlice {
     /// Metadata.
     pub meta: Meta,
@@ -176,7 +177,7 @@ pub struct EndpointSlice {
 }
 
 /// One of `ports` of an EndpointSlice.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SlicePort {
     /// `name`, empty where absent.
     pub name: SmolStr,

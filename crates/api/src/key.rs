@@ -1,11 +1,12 @@
 //! What names a resource, and the resource itself whatever its kind.
 
 use crate::*;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::sync::Arc;
 
 /// The kinds Margay reads. Two spellings of one kind (`projectcalico.org/v3`, `crd.projectcalico.org/v1`) are one `Kind`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum Kind {
     Namespace,
@@ -87,7 +88,7 @@ impl Kind {
 }
 
 /// What names one resource: kind, namespace (empty where the kind has none) and name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Key {
     /// The kind.
     pub kind: Kind,
@@ -108,7 +109,7 @@ impl std::fmt::Display for Key {
 }
 
 /// A resource of any kind.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum Object {
     Namespace(Namespace),
@@ -168,7 +169,7 @@ pub struct Update {
 }
 
 /// What every resource has.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Meta {
     /// Kind, namespace and name.
     pub key: Key,
@@ -176,4 +177,6 @@ pub struct Meta {
     pub labels: Vec<(SmolStr, SmolStr)>,
     /// `metadata.creationTimestamp` in seconds since 1970 (UTC), where given.
     pub created: Option<i64>,
+    /// `metadata.generation`, which the API server counts up with each change of the spec; 0 where not given, as in files.
+    pub generation: i64,
 }

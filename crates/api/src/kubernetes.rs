@@ -1,13 +1,14 @@
 //! `networking.k8s.io/v1 NetworkPolicy`, and its staged form.
 
 use crate::*;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 /// A rule, or the place of one that can't be read.
 ///
 /// An unreadable rule keeps its place and, where that much could be read, its action: Allow (Accept) then matches nothing; Deny, Pass and an
 /// action that can't be read deny everything in their direction; Log does nothing.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Readable<R> {
     /// The rule as written.
     Rule(R),
@@ -16,7 +17,7 @@ pub enum Readable<R> {
 }
 
 /// What a rule does with a packet that it matches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Action {
     /// Final: let it through. `Accept` of ClusterNetworkPolicy.
     Allow,
@@ -29,7 +30,7 @@ pub enum Action {
 }
 
 /// The directions a policy speaks of (`policyTypes`, `types`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Types {
     /// Traffic to the selected endpoints.
     pub ingress: bool,
@@ -38,7 +39,7 @@ pub struct Types {
 }
 
 /// What staging a policy would do: `spec.stagedAction`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum StagedAction {
     /// Create or replace the policy of the same name (the default).
     Set,
@@ -51,7 +52,7 @@ pub enum StagedAction {
 }
 
 /// `networking.k8s.io/v1 NetworkPolicy` (or `StagedKubernetesNetworkPolicy`). It selects pods of its own namespace; its rules only allow.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkPolicy {
     /// Metadata.
     pub meta: Meta,
@@ -68,7 +69,7 @@ pub struct NetworkPolicy {
 }
 
 /// One of `spec.ingress` or `spec.egress`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkPolicyRule {
     /// `from` or `to`; empty means everyone. Entries are ORed.
     pub peers: Vec<NetworkPolicyPeer>,
@@ -77,7 +78,7 @@ pub struct NetworkPolicyRule {
 }
 
 /// One of `from` or `to`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum NetworkPolicyPeer {
     /// Pods by labels. Never host-network pods, and nothing that is no pod.
     Pods {
@@ -96,7 +97,7 @@ pub enum NetworkPolicyPeer {
 }
 
 /// One of `ports`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkPolicyPort {
     /// `protocol`: TCP (the default), UDP or SCTP.
     pub protocol: Protocol,
@@ -105,7 +106,7 @@ pub struct NetworkPolicyPort {
 }
 
 /// A range of port numbers, or a name that each *destination* endpoint resolves for itself.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum PortMatch {
     /// From the first to the last, both included.
     Range(u16, u16),

@@ -56,6 +56,7 @@ status:
             key: Key { kind: Kind::Pod, namespace: "shop".into(), name: "web-1".into() },
             labels: vec![("app".into(), "web".into()), ("empty".into(), "".into())],
             created: Some(1_704_067_201),
+            generation: 0,
         },
         node: "n1".into(),
         host_network: false,

@@ -85,8 +85,14 @@ impl Measured {
     }
 }
 
+/// The one below which this share of them are, in seconds; 0 of none.
+pub(crate) fn quantile(times: &mut [Duration], share: f64) -> f64 {
+    times.sort_unstable();
+    let index = (times.len() as f64 * share) as usize;
+    times.get(index.min(times.len().saturating_sub(1))).map_or(0.0, Duration::as_secs_f64)
+}
+
 /// The middle one, in seconds; 0 of none.
 pub(crate) fn median(times: &mut [Duration]) -> f64 {
-    times.sort_unstable();
-    times.get(times.len() / 2).map_or(0.0, Duration::as_secs_f64)
+    quantile(times, 0.5)
 }

@@ -1,12 +1,12 @@
 //! The command line: which commands there are, and how one is run.
 
 #[cfg(any(target_os = "linux", windows))]
-use crate::commands::agent;
-#[cfg(target_os = "linux")]
-use crate::commands::{cleanup, demo, lab};
+use crate::commands::{agent, cleanup};
 use crate::commands::{
-    diags, eval, explain, flows, matrix, pages, policies, render, selects, snapshot, status, validate,
+    crds, diags, eval, explain, flows, matrix, migrate, pages, policies, render, selects, snapshot, status, validate,
 };
+#[cfg(target_os = "linux")]
+use crate::commands::{demo, lab};
 use crate::streams::{Exit, Failure, Paint, Streams, Tone};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -44,8 +44,10 @@ enum Command {
     Lab(lab::Args),
     #[cfg(any(target_os = "linux", windows))]
     Agent(agent::Args),
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     Cleanup(cleanup::Args),
+    Crds(crds::Args),
+    Migrate(migrate::Args),
     Completions(pages::CompletionsArgs),
     Man(pages::ManArgs),
 }
@@ -106,8 +108,10 @@ fn dispatch(args: Vec<OsString>, streams: &mut Streams<'_>) -> Result<Exit, Fail
         Command::Lab(args) => lab::run(&args, streams),
         #[cfg(any(target_os = "linux", windows))]
         Command::Agent(args) => agent::run(&args, streams),
-        #[cfg(target_os = "linux")]
+        #[cfg(any(target_os = "linux", windows))]
         Command::Cleanup(args) => cleanup::run(&args, streams),
+        Command::Crds(args) => crds::run(&args, streams),
+        Command::Migrate(args) => migrate::run(&args, streams),
         Command::Completions(args) => pages::completions(&args, streams),
         Command::Man(args) => pages::man(&args, streams),
     }
@@ -127,9 +131,11 @@ fn invoked_as(args: &[OsString]) -> clap::Command {
 /// The examples of a command and those below it, as kubectl runs them.
 fn named_examples(command: clap::Command) -> clap::Command {
     let command = match command.get_after_help().map(ToString::to_string) {
-        Some(text) => {
-            command.after_help(text.replace("  margay ", "  kubectl margay ").replace("| margay ", "| kubectl margay "))
-        }
+        Some(text) => command.after_help(
+            ["  margay ", "| margay ", "&& margay "]
+                .iter()
+                .fold(text, |text, from| text.replace(from, &from.replace("margay", "kubectl margay"))),
+        ),
         None => command,
     };
     command.mut_subcommands(named_examples)

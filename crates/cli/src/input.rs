@@ -46,7 +46,12 @@ impl Input {
         folders.extend(files);
         if folders.len() > 1 {
             let files = &self.filename;
-            let names = words::list(files.iter().map(|path| path.display().to_string()), "and");
+            let names = words::list(
+                files
+                    .iter()
+                    .map(|path| if is_stdin(path) { "standard input".into() } else { path.display().to_string() }),
+                "and",
+            );
             writeln!(streams.stderr, "what-if: the cluster as it would be with {names} applied")?;
         }
         Ok(folders)
@@ -148,7 +153,8 @@ fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn read(paths: &[PathBuf], streams: &mut Streams<'_>) -> Result<Arc<Folder>, Failure> {
+/// Reads files and folders, and standard input.
+pub(crate) fn read(paths: &[PathBuf], streams: &mut Streams<'_>) -> Result<Arc<Folder>, Failure> {
     let files = || paths.iter().filter(|path| !is_stdin(path));
     for path in files() {
         let opened = std::fs::metadata(path);

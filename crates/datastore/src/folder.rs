@@ -108,6 +108,11 @@ impl Folder {
         self.objects.values()
     }
 
+    /// The files that were read, by the names that problems and places have them, in order.
+    pub fn files(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.order.iter()
+    }
+
     /// The text that a problem's or a place's file stands for, to print it with its lines; `None` if it can't be read any more.
     pub fn text_of(&self, file: &str) -> Option<String> {
         match self.texts.iter().find(|(name, _)| **name == *file) {

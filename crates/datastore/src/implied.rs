@@ -58,11 +58,11 @@ fn key(kind: Kind, namespace: SmolStr, name: SmolStr) -> Key {
 
 fn namespace(key: Key) -> Object {
     let labels = vec![("kubernetes.io/metadata.name".into(), key.name.clone())];
-    Object::Namespace(Namespace { meta: Meta { key, labels, created: None } })
+    Object::Namespace(Namespace { meta: Meta { key, labels, created: None, generation: 0 } })
 }
 
 fn account(key: Key) -> Object {
-    Object::ServiceAccount(ServiceAccount { meta: Meta { key, labels: Vec::new(), created: None } })
+    Object::ServiceAccount(ServiceAccount { meta: Meta { key, labels: Vec::new(), created: None, generation: 0 } })
 }
 
 fn note(kind: &str, label: &str, names: Vec<String>) -> Option<Problem> {

@@ -37,6 +37,7 @@ pub use folder::Folder;
 
 use margay_api::{Key, Place, Problem, Update};
 use std::collections::HashMap;
+use std::time::Instant;
 
 /// A stream of resources.
 ///
@@ -46,6 +47,11 @@ pub trait Source {
     /// Takes what has happened since the last call, in the order in which it should be applied; nothing if nothing has. Does not wait.
     fn poll(&mut self) -> Vec<Event>;
 
+    /// When the first of what the last [`poll`](Self::poll) gave was heard of, for a source that knows: from then on, what it changes is late.
+    fn heard(&self) -> Option<Instant> {
+        None
+    }
+
     /// Where each resource that is in force came from. What a source fills in by itself has no place.
     fn places(&self) -> &HashMap<Key, Place>;
 }
@@ -53,6 +59,10 @@ pub trait Source {
 impl<S: Source + ?Sized> Source for Box<S> {
     fn poll(&mut self) -> Vec<Event> {
         (**self).poll()
+    }
+
+    fn heard(&self) -> Option<Instant> {
+        (**self).heard()
     }
 
     fn places(&self) -> &HashMap<Key, Place> {

@@ -17,6 +17,7 @@
 //!     key: Key { kind, namespace: namespace.into(), name: name.into() },
 //!     labels: vec![],
 //!     created: None,
+//!     generation: 0,
 //! };
 //! let pod = Object::Pod(Pod {
 //!     meta: meta(Kind::Pod, "shop", "web"),

@@ -1,5 +1,6 @@
 //! A cluster as a source.
 
+use crate::Counters;
 use crate::Resource;
 use crate::connection::{Connection, ConnectionError};
 use crate::door::Door;
@@ -11,6 +12,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
+use std::time::Instant;
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
@@ -22,7 +24,9 @@ pub struct Cluster {
     heard: Receiver<Heard>,
     states: Vec<State>,
     told_sync: bool,
+    counters: Counters,
     places: HashMap<Key, Place>,
+    first_heard: Option<Instant>,
 }
 
 /// How it stands with a kind.
@@ -50,6 +54,8 @@ impl Cluster {
         let connection = connection.clone();
         let (tell, heard) = channel();
         let (ready, made) = channel();
+        let counters = Counters::default();
+        let counted = counters.clone();
         thread::Builder::new().name("kubernetes".into()).spawn(move || {
             let local = LocalSet::new();
             local.block_on(&runtime, async move {
@@ -60,7 +66,8 @@ impl Cluster {
                 let _ = ready.send(Ok(()));
                 let followed = Kind::readable().enumerate().map(|(index, candidate)| {
                     let tell = teller(tell.clone(), wake.clone());
-                    tokio::task::spawn_local(follow(Rc::clone(&door), candidate, index, tell))
+                    let followed = follow(Rc::clone(&door), candidate, index, counted.clone(), tell);
+                    tokio::task::spawn_local(followed)
                 });
                 let followed: Vec<_> = followed.collect();
                 drop(tell);
@@ -71,7 +78,12 @@ impl Cluster {
         })?;
         made.recv().unwrap_or(Ok(()))?;
         let states: Vec<State> = Kind::readable().map(State::of).collect();
-        Ok(Self { heard, states, told_sync: false, places: HashMap::new() })
+        Ok(Self { heard, states, told_sync: false, counters, places: HashMap::new(), first_heard: None })
+    }
+
+    /// What was asked of the API server; it goes on counting.
+    pub fn counters(&self) -> Counters {
+        self.counters.clone()
     }
 }
 
@@ -86,7 +98,11 @@ fn teller(tell: Sender<Heard>, wake: impl Fn()) -> impl Fn(Heard) -> bool {
 impl Source for Cluster {
     fn poll(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
-        for Heard { index, events: more, in_sync, trouble } in self.heard.try_iter() {
+        self.first_heard = None;
+        for Heard { index, at, events: more, in_sync, trouble } in self.heard.try_iter() {
+            if !more.is_empty() {
+                self.first_heard.get_or_insert(at);
+            }
             events.extend(more);
             let known = trouble.is_none() || self.states.iter().any(|state| state.trouble == trouble);
             let before = std::mem::replace(&mut self.states[index].trouble, trouble);
@@ -118,6 +134,10 @@ impl Source for Cluster {
             events.push(Event::InSync);
         }
         events
+    }
+
+    fn heard(&self) -> Option<Instant> {
+        self.first_heard
     }
 
     fn places(&self) -> &HashMap<Key, Place> {

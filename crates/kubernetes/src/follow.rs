@@ -1,5 +1,6 @@
 //! One kind, followed for as long as anyone listens: what a reflector asks, asked.
 
+use crate::counters::{Counted, Counters};
 use crate::door::Door;
 use crate::{Flow, Reflector, Resource};
 use http::header::RETRY_AFTER;
@@ -10,7 +11,7 @@ use margay_api::Kind;
 use margay_datastore::Event;
 use serde_json::Value;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
 /// How long an answer may take that is no watch.
@@ -27,6 +28,8 @@ const ABSENT: Duration = Duration::from_secs(30);
 pub(crate) struct Heard {
     /// Which of those that are followed.
     pub(crate) index: usize,
+    /// When it came in, before it was read.
+    pub(crate) at: Instant,
     pub(crate) events: Vec<Event>,
     pub(crate) in_sync: bool,
     /// What goes wrong now.
@@ -38,6 +41,7 @@ pub(crate) async fn follow(
     door: Rc<Door>,
     (kind, versions): (Kind, Vec<&'static str>),
     index: usize,
+    counters: Counters,
     tell: impl Fn(Heard) -> bool,
 ) {
     let seed = (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(std::process::id());
@@ -50,7 +54,7 @@ pub(crate) async fn follow(
                 Ok(Some(version)) if reflector.resource().api_version == version => {}
                 Ok(Some(version)) => reflector = Reflector::new(Resource::of(kind, version), seed),
                 Ok(None) => {
-                    if !tell(Heard { index, events: Vec::new(), in_sync: true, trouble: None }) {
+                    if !tell(Heard { index, at: Instant::now(), events: Vec::new(), in_sync: true, trouble: None }) {
                         return;
                     }
                     sleep(ABSENT).await;
@@ -58,8 +62,9 @@ pub(crate) async fn follow(
                 }
                 Err(trouble) => {
                     door.renew().await;
+                    counters.count(Counted::Error);
                     reflector.unreachable(&trouble);
-                    if !told(&reflector, index, Vec::new(), &tell) {
+                    if !told(&reflector, index, Instant::now(), Vec::new(), &tell) {
                         return;
                     }
                     sleep(reflector.wait()).await;
@@ -68,8 +73,12 @@ pub(crate) async fn follow(
             }
         }
         loop {
+            counters.count(if reflector.request().is_watch() { Counted::Watch } else { Counted::List });
             if !ask(&door, &mut reflector, index, &tell).await {
                 return;
+            }
+            if reflector.trouble().is_some() {
+                counters.count(Counted::Error);
             }
             sleep(reflector.wait()).await;
             if reflector.is_absent() {
@@ -79,8 +88,8 @@ pub(crate) async fn follow(
     }
 }
 
-fn told(reflector: &Reflector, index: usize, events: Vec<Event>, tell: &impl Fn(Heard) -> bool) -> bool {
-    tell(Heard { index, events, in_sync: reflector.is_in_sync(), trouble: reflector.trouble().map(str::to_owned) })
+fn told(reflector: &Reflector, index: usize, at: Instant, events: Vec<Event>, tell: &impl Fn(Heard) -> bool) -> bool {
+    tell(Heard { index, at, events, in_sync: reflector.is_in_sync(), trouble: reflector.trouble().map(str::to_owned) })
 }
 
 /// The first API version that serves a kind.
@@ -115,10 +124,12 @@ async fn ask(door: &Door, reflector: &mut Reflector, index: usize, tell: &impl F
         Ok(request) => request,
         Err(error) => {
             reflector.unreachable(&error.to_string());
-            return told(reflector, index, events, tell);
+            return told(reflector, index, Instant::now(), events, tell);
         }
     };
-    match timeout(ANSWER, door.client().send(request)).await {
+    let answer = timeout(ANSWER, door.client().send(request)).await;
+    let mut at = Instant::now();
+    match answer {
         Err(_) => reflector.unreachable("it takes too long"),
         Ok(Err(error)) => {
             door.renew().await;
@@ -135,32 +146,36 @@ async fn ask(door: &Door, reflector: &mut Reflector, index: usize, tell: &impl F
         }
         Ok(Ok(answer)) if asked.is_watch() => return watch(answer.into_body(), reflector, index, tell).await,
         Ok(Ok(answer)) => match text(answer.into_body()).await {
-            Ok(body) => reflector.page(&body, &mut events),
+            Ok(body) => {
+                at = Instant::now();
+                reflector.page(&body, &mut events);
+            }
             Err(error) => reflector.unreachable(&error),
         },
     }
-    told(reflector, index, events, tell)
+    told(reflector, index, at, events, tell)
 }
 
 /// Reads a watch to its end; whether anyone still listens.
 async fn watch(mut body: Body, reflector: &mut Reflector, index: usize, tell: &impl Fn(Heard) -> bool) -> bool {
     reflector.answered();
-    if !told(reflector, index, Vec::new(), tell) {
+    if !told(reflector, index, Instant::now(), Vec::new(), tell) {
         return false;
     }
     let mut rest: Vec<u8> = Vec::new();
     loop {
         let Ok(Some(Ok(frame))) = timeout(QUIET, body.frame()).await else {
             reflector.ended();
-            return told(reflector, index, Vec::new(), tell);
+            return told(reflector, index, Instant::now(), Vec::new(), tell);
         };
+        let at = Instant::now();
         let Ok(data) = frame.into_data() else { continue };
         // Chunks are no lines: one may hold several, or a part.
         rest.extend_from_slice(&data);
         let Some(end) = rest.iter().rposition(|byte| *byte == b'\n') else {
             if rest.len() > LONGEST {
                 reflector.unreachable("a line of a watch is too long");
-                return told(reflector, index, Vec::new(), tell);
+                return told(reflector, index, Instant::now(), Vec::new(), tell);
             }
             continue;
         };
@@ -173,7 +188,7 @@ async fn watch(mut body: Body, reflector: &mut Reflector, index: usize, tell: &i
             }
         }
         rest = more;
-        if !told(reflector, index, events, tell) {
+        if !told(reflector, index, at, events, tell) {
             return false;
         }
         if flow == Flow::Over {

@@ -42,6 +42,7 @@
 mod api;
 mod cluster;
 mod connection;
+mod counters;
 mod door;
 mod follow;
 mod message;
@@ -54,6 +55,7 @@ mod yaml;
 pub use api::{Api, AskError};
 pub use cluster::Cluster;
 pub use connection::{Connection, ConnectionError};
+pub use counters::Counters;
 pub use reflector::{Flow, Reflector};
 pub use request::{Request, escaped};
 pub use resource::Resource;

@@ -16,7 +16,7 @@ const RAW: i32 = -299;
 /// Just before destination NAT (-100).
 const PRE_DNAT: i32 = -149;
 /// Around the usual place of filters.
-const FILTER: i32 = -5;
+pub(crate) const FILTER: i32 = -5;
 
 /// What base chains are made for.
 pub(crate) struct Wanted<'a> {
@@ -65,11 +65,11 @@ pub(crate) fn base_chains(wanted: &Wanted<'_>) -> Vec<Built> {
     chains
 }
 
-fn chain(name: &str, hook: Hook, priority: i32) -> Chain {
+pub(crate) fn chain(name: &str, hook: Hook, priority: i32) -> Chain {
     Chain::base(name, BaseChain::filter(hook, priority))
 }
 
-fn of_family(family: Family) -> Rule {
+pub(crate) fn of_family(family: Family) -> Rule {
     let number = match family {
         Family::V4 => libc::NFPROTO_IPV4,
         Family::V6 => libc::NFPROTO_IPV6,
@@ -77,14 +77,14 @@ fn of_family(family: Family) -> Rule {
     Rule::new().meta(MetaKey::NfProto).eq(number as u8)
 }
 
-fn source(family: Family) -> PayloadField {
+pub(crate) fn source(family: Family) -> PayloadField {
     match family {
         Family::V4 => PayloadField::IP_SADDR,
         Family::V6 => PayloadField::IP6_SADDR,
     }
 }
 
-fn destination(family: Family) -> PayloadField {
+pub(crate) fn destination(family: Family) -> PayloadField {
     match family {
         Family::V4 => PayloadField::IP_DADDR,
         Family::V6 => PayloadField::IP6_DADDR,
@@ -108,12 +108,12 @@ fn other(direction: Direction, family: Family) -> PayloadField {
     }
 }
 
-fn established() -> Rule {
+pub(crate) fn established() -> Rule {
     Rule::new().ct_state(CtState::ESTABLISHED | CtState::RELATED).verdict(Verdict::Accept)
 }
 
 /// ICMPv6 neighbour discovery (RFC 4861) and multicast listener messages (RFC 2710, RFC 3810).
-fn neighbour_discovery() -> Rule {
+pub(crate) fn neighbour_discovery() -> Rule {
     let types = [130u8, 131, 132, 133, 134, 135, 136, 143];
     Rule::new()
         .meta(MetaKey::L4Proto)

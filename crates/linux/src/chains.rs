@@ -5,6 +5,7 @@
 //! policy that has one stand in its tiers' chains themselves, and need no packet mark, which others may use.
 
 use crate::Options;
+use crate::attribution::{Reason, Verdict as Said, finish, prefix, rule_comment};
 use crate::names::{self, Lane};
 use crate::rule::{Outcome, lower};
 use margay_nftables::{Chain, Rule, Verdict};
@@ -48,21 +49,21 @@ pub(crate) fn policy_rules(plan: &Plan, id: PolicyId, lane: Lane, options: &Opti
     let title = title(policy);
     let mut rules = Vec::new();
     for rule in policy.rules(lane.direction) {
-        let comment = format!("{title} {}[{}]", lane.direction, rule.index);
+        let comment = rule_comment(&title, lane.direction, rule.index);
+        let reason = Reason::Rule { policy: policy.name.to_string(), index: rule.index };
+        let said = |verdict| prefix(verdict, lane.direction, &reason);
+        let (log, deny) = (said(Said::Log), said(Said::Deny));
         let outcome = Outcome {
             tracking: lane.tracking,
             log_group: options.nflog_group,
-            log_prefix: &log_prefix(policy.name, lane.direction, rule.index),
+            log_prefix: &log,
+            deny_prefix: options.log_denied.then_some(deny.as_str()),
+            count: options.count,
             comment: &comment,
         };
         rules.extend(lower(plan, &rule.rule, lane.family, &outcome));
     }
     rules
-}
-
-/// What NFLOG packets of a rule begin with: `margay`, the policy's stable name, the direction and the index. At most 127 bytes.
-fn log_prefix(policy: Name, direction: Direction, index: u16) -> String {
-    format!("margay {policy} {direction} {index}")
 }
 
 /// The chain of a policy.
@@ -90,7 +91,8 @@ pub(crate) fn tier_rules(plan: &Plan, slice: &TierSlice, lane: Lane, options: &O
         }
     }
     if slice.end == TierEnd::Deny {
-        rules.push(Rule::new().verdict(Verdict::Drop).with_comment(&format!("end of tier {}", slice.tier)));
+        let reason = Reason::TierEnd { tier: slice.tier.to_string() };
+        rules.push(finish(Rule::new(), lane.direction, &reason, options));
     }
     rules
 }
@@ -108,11 +110,11 @@ pub(crate) fn tier_chain(
 }
 
 /// The chain of a stack, whose tiers' chains have these names.
-pub(crate) fn stack_chain(stack: &Stack, tiers: &[Name], lane: Lane) -> (Chain, Vec<Rule>) {
+pub(crate) fn stack_chain(stack: &Stack, tiers: &[Name], lane: Lane, options: &Options) -> (Chain, Vec<Rule>) {
     let mut rules: Vec<Rule> =
         tiers.iter().map(|tier| Rule::new().verdict(Verdict::jump(names::tier(*tier, lane)))).collect();
     match stack.end {
-        End::Deny => rules.push(Rule::new().verdict(Verdict::Drop).with_comment("no profile allows it")),
+        End::Deny => rules.push(finish(Rule::new(), lane.direction, &Reason::NoProfile, options)),
         End::Allow => rules.push(Rule::new().verdict(Verdict::Accept)),
         End::Next => {}
     }

@@ -3,7 +3,7 @@
 use crate::Options;
 use crate::mirror::{Afresh, Mirror};
 use crate::readback::{self, Difference};
-use crate::sink::{Content, Transaction};
+use crate::sink::{Content, Transaction, table_id};
 use margay_dataplane::{Driver, Event, Object, Retry};
 use margay_nftables::conntrack::Conntrack;
 use margay_nftables::{Connection, Counts, Error, Monitor};
@@ -253,6 +253,16 @@ impl Driver for LinuxDriver {
 pub fn cleanup() -> Result<bool, String> {
     let mut connection = Connection::open().map_err(|error| format!("cannot open nf_tables: {error}"))?;
     cleanup_with(&mut connection)
+}
+
+/// Whether our table is in the network namespace of the calling thread.
+///
+/// # Errors
+/// In words, where netlink is not to be had.
+pub fn is_programmed() -> Result<bool, String> {
+    let tables = Connection::open().and_then(|mut connection| connection.tables());
+    let tables = tables.map_err(|error| format!("cannot list the tables of nf_tables: {error}"))?;
+    Ok(tables.iter().any(|entry| entry.id == table_id()))
 }
 
 fn cleanup_with(connection: &mut Connection) -> Result<bool, String> {

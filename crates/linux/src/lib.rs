@@ -19,6 +19,9 @@
 //!   packet entered it, set elements of that in which they are looked up. Where one change is of both rules and members, such a packet may meet old
 //!   rules and new members; with [`Options::cut_established`] a connection that it begins so ends at once.
 //! - Local traffic of a node to its pods passes the output hook, where pods have no rules: probes of the kubelet always arrive.
+//! - With [`Options::log_denied`] what is denied is told to an NFLOG group, with the rule that did it in its prefix: [`DeniedPackets`] reads it. With
+//!   [`Options::count`] rules count first packets, and [`TableReader`] reads that. Neither is there unless it is asked for.
+//! - [`Options::unknown_pods`]: a pod that runs before it is known has no policy yet. Its address is in the node's pod CIDR and no known pod's.
 //!
 //! ```no_run
 //! use margay_dataplane::Driver;
@@ -29,10 +32,13 @@
 //! # Ok::<(), margay_nftables::Error>(())
 //! ```
 
+mod attribution;
 mod base;
 mod chains;
 mod cut;
+mod denied;
 mod driver;
+mod figures;
 mod members;
 mod mirror;
 mod names;
@@ -41,7 +47,11 @@ mod readback;
 mod render;
 mod rule;
 mod sink;
+mod unknown;
 
-pub use driver::{LinuxDriver, cleanup};
-pub use options::Options;
+pub use attribution::{Reason, Verdict};
+pub use denied::{DeniedPacket, DeniedPackets, Header, Read};
+pub use driver::{LinuxDriver, cleanup, is_programmed};
+pub use figures::{RuleHits, TableFigures, TableReader};
+pub use options::{Options, UnknownPods};
 pub use render::render;

@@ -10,6 +10,7 @@ use crate::members::{self, Covers};
 use crate::names::{self, Lane, Tracking};
 use crate::readback::difference;
 use crate::sink::Sink;
+use crate::unknown;
 use margay_net::Family;
 use margay_nftables::{Data, Element, Rule, Set, SetKey, Verdict};
 use margay_policy::{Delta, Direction, Endpoint, EndpointId, EndpointStacks, Name, Plan, PolicyId, StackId, TierSlice};
@@ -83,7 +84,7 @@ struct Programmed {
 impl Mirror {
     /// The mirror of a Plan in full; all of it goes into the sink.
     pub(crate) fn load(plan: &Plan, options: &Options, sink: &mut impl Sink) -> Self {
-        let mut mirror = Self { families: families(plan), ..Self::default() };
+        let mut mirror = Self { families: families(plan, options), ..Self::default() };
         mirror.fixed_sets(options, sink);
         let sets = plan.sets.iter().map(|(id, _)| Delta::SetAdded(id));
         let policies = plan.policies.iter().map(|(id, _)| Delta::PolicyPut(id));
@@ -101,8 +102,9 @@ impl Mirror {
         options: &Options,
         sink: &mut impl Sink,
     ) -> Result<(), Afresh> {
-        let endpoints = |delta: &Delta| matches!(delta, Delta::EndpointPut(_) | Delta::EndpointRemoved(..));
-        if deltas.iter().any(endpoints) && families(plan) != self.families {
+        let may_matter =
+            |delta: &Delta| matches!(delta, Delta::EndpointPut(_) | Delta::EndpointRemoved(..) | Delta::Node(_));
+        if deltas.iter().any(may_matter) && families(plan, options) != self.families {
             return Err(Afresh);
         }
         self.change(plan, deltas, options, sink);
@@ -284,7 +286,7 @@ impl Mirror {
                 .collect();
             let names: Vec<Name> = tiers.iter().map(|tier| tier.name).collect();
             for lane in self.lanes(direction, tracking) {
-                let (chain, rules) = chains::stack_chain(stack, &names, lane);
+                let (chain, rules) = chains::stack_chain(stack, &names, lane, options);
                 sink.chain(chain, rules);
             }
             Some(tiers)
@@ -396,6 +398,7 @@ impl Mirror {
             pods: &|family| count(names::pods(family)) > 0,
             hosts: &chains,
         });
+        let wanted = wanted.into_iter().chain(unknown::chains(plan, options));
         let mut gone = std::mem::take(&mut self.bases);
         for (chain, rules) in wanted {
             match gone.remove(&chain.name) {
@@ -411,12 +414,13 @@ impl Mirror {
     }
 }
 
-/// The families that endpoints use. A host endpoint's traffic is of both.
-fn families(plan: &Plan) -> Vec<Family> {
+/// The families that endpoints use, or unknown pods may. A host endpoint's traffic is of both.
+fn families(plan: &Plan, options: &Options) -> Vec<Family> {
     let host = |endpoint: &Endpoint| matches!(endpoint.stacks, EndpointStacks::Host { .. });
     let uses = |family: Family| {
         plan.pods.keys().any(|address| Family::of(*address) == family)
             || plan.endpoints.iter().any(|(_, endpoint)| host(endpoint))
+            || unknown::matter(plan, options, family)
     };
     Family::ALL.into_iter().filter(|family| uses(*family)).collect()
 }

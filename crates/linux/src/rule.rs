@@ -19,12 +19,21 @@ pub(crate) struct Outcome<'a> {
     pub(crate) log_group: u16,
     /// What Log rules write before the packet.
     pub(crate) log_prefix: &'a str,
+    /// What is written before a packet that is denied; `None` where that is not logged.
+    pub(crate) deny_prefix: Option<&'a str>,
+    /// Whether rules count.
+    pub(crate) count: bool,
     /// The comment of each rule.
     pub(crate) comment: &'a str,
 }
 
 impl Outcome<'_> {
     fn of(&self, action: Action, rule: NftRule) -> NftRule {
+        let rule = if self.count { rule.counter() } else { rule };
+        let rule = match (action, self.deny_prefix) {
+            (Action::Deny, Some(prefix)) => rule.with(Log::nflog(self.log_group, prefix)),
+            _ => rule,
+        };
         let rule = match (action, self.tracking) {
             (Action::Allow, Tracking::Tracked) => rule.verdict(Verdict::Accept),
             (Action::Allow, Tracking::Untracked) => rule.with(Notrack).verdict(Verdict::Accept),

@@ -1,11 +1,12 @@
 //! Ethernet addresses.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// An Ethernet (MAC) address: six pairs of hexadecimal digits in either case, with dashes between them as Windows writes them, or colons as Linux does. Dashes
 /// and small letters are written.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Mac(pub [u8; 6]);
 
 impl Mac {

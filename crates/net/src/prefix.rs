@@ -1,3 +1,4 @@
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -6,7 +7,7 @@ use ipnet::IpNet;
 
 /// An address family. An IPv4-mapped IPv6 address (`::ffff:10.0.0.1`, RFC 4291 §2.5.5.2) is the IPv4 address it maps, here
 /// and everywhere in this crate: it is how a socket of both families names an IPv4 peer, and never an address on the wire.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Family {
     /// IPv4.
     V4,
@@ -51,7 +52,8 @@ impl fmt::Display for Family {
 ///
 /// A block inside `::ffff:0:0/96` can't be made: tools disagree whether it means IPv4 or nothing at all, so the text is
 /// refused and the IPv4 block must be written instead.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "(IpAddr, u8)", into = "(IpAddr, u8)")]
 pub struct Prefix(IpNet);
 
 impl Prefix {
@@ -145,6 +147,21 @@ impl Prefix {
 }
 
 /// Always with its length, `10.0.0.0/8`, `2001:db8::1/128`; reads back to itself.
+/// As it is stored: read by the same rules.
+impl TryFrom<(IpAddr, u8)> for Prefix {
+    type Error = PrefixError;
+
+    fn try_from((address, length): (IpAddr, u8)) -> Result<Self, Self::Error> {
+        Self::new(address, length)
+    }
+}
+
+impl From<Prefix> for (IpAddr, u8) {
+    fn from(prefix: Prefix) -> Self {
+        (prefix.first(), prefix.length())
+    }
+}
+
 impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)

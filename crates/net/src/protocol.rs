@@ -1,3 +1,4 @@
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
@@ -5,7 +6,7 @@ use crate::Family;
 
 /// An IP protocol number: IPv4's `protocol` field, or the last next-header of IPv6 (IANA, "Assigned Internet Protocol
 /// Numbers").
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Protocol(pub u8);
 
 /// The protocols that have a name in the policy APIs, as those spell it.

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use crate::expr::Junction;
@@ -9,7 +10,8 @@ use crate::{BuildError, Expr, Labels, ParseError, Restriction, parse, restrictio
 
 /// A condition on labels, in normal form. Cloning it shares it. Equality, order and hash are those of the normal form, and so
 /// of the canonical text that it prints.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Selector(Arc<Expr>);
 
 impl Selector {
@@ -215,6 +217,21 @@ impl Selector {
 }
 
 /// As [`Selector::parse`].
+/// As it is stored: its canonical text.
+impl TryFrom<String> for Selector {
+    type Error = ParseError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Selector> for String {
+    fn from(selector: Selector) -> Self {
+        selector.to_string()
+    }
+}
+
 impl FromStr for Selector {
     type Err = ParseError;
 

@@ -22,6 +22,7 @@
 //!     key: Key { kind, namespace: namespace.into(), name: name.into() },
 //!     labels: vec![],
 //!     created: None,
+//!     generation: 0,
 //! };
 //! let pod = |name, address: &str| {
 //!     Object::Pod(Pod {

@@ -9,9 +9,9 @@ use super::syntax::{Global, is_dns_label, selector};
 use crate::{CalicoPolicy, Kind, Object, Selector, StagedAction, Types};
 use smol_str::SmolStr;
 
-const SPEC: &[&str] =
+pub(crate) const SPEC: &[&str] =
     &["tier", "order", "selector", "serviceAccountSelector", "types", "ingress", "egress", "performanceHints"];
-const STAGED_SPEC: &[&str] = &[
+pub(crate) const STAGED_SPEC: &[&str] = &[
     "stagedAction",
     "tier",
     "order",
@@ -22,7 +22,7 @@ const STAGED_SPEC: &[&str] = &[
     "egress",
     "performanceHints",
 ];
-const GLOBAL_SPEC: &[&str] = &[
+pub(crate) const GLOBAL_SPEC: &[&str] = &[
     "tier",
     "order",
     "selector",
@@ -36,7 +36,7 @@ const GLOBAL_SPEC: &[&str] = &[
     "preDNAT",
     "doNotTrack",
 ];
-const STAGED_GLOBAL_SPEC: &[&str] = &[
+pub(crate) const STAGED_GLOBAL_SPEC: &[&str] = &[
     "stagedAction",
     "tier",
     "order",
@@ -50,6 +50,17 @@ const STAGED_GLOBAL_SPEC: &[&str] = &[
     "applyOnForward",
     "preDNAT",
     "doNotTrack",
+];
+
+/// What a policy may speak of.
+pub(crate) const TYPES: [&str; 2] = ["Ingress", "Egress"];
+
+/// What staging may do; Set where nothing is said.
+pub(crate) const STAGED_ACTIONS: [(&str, StagedAction); 4] = [
+    ("Set", StagedAction::Set),
+    ("Delete", StagedAction::Delete),
+    ("Learn", StagedAction::Learn),
+    ("Ignore", StagedAction::Ignore),
 ];
 
 pub(super) fn policy(root: &Fields<'_>, head: Head, report: &mut Report, place: &mut Place) -> Option<Object> {
@@ -142,9 +153,10 @@ pub(super) fn types(at: At<'_>, report: &mut Report) -> Option<Types> {
         return None;
     }
     for at in items {
+        let [ingress, egress] = TYPES;
         let direction = match at.text(report)? {
-            "Ingress" => &mut types.ingress,
-            "Egress" => &mut types.egress,
+            text if text == ingress => &mut types.ingress,
+            text if text == egress => &mut types.egress,
             other => {
                 report.error(at, format!("{other:?} is no type: those are Ingress and Egress"), "");
                 continue;
@@ -161,17 +173,12 @@ pub(super) fn types(at: At<'_>, report: &mut Report) -> Option<Types> {
 /// `stagedAction`, Set where absent.
 pub(super) fn staged_action(spec: &Fields<'_>, report: &mut Report) -> StagedAction {
     let Some(at) = spec.get("stagedAction") else { return StagedAction::Set };
-    match at.text(report) {
-        Some("" | "Set") => StagedAction::Set,
-        Some("Delete") => StagedAction::Delete,
-        Some("Learn") => StagedAction::Learn,
-        Some("Ignore") => StagedAction::Ignore,
-        Some(other) => {
-            report.error(at, format!("{other:?} is no stagedAction: those are Set, Delete, Learn and Ignore"), "");
-            StagedAction::Set
-        }
-        None => StagedAction::Set,
+    let Some(text) = at.text(report).filter(|text| !text.is_empty()) else { return StagedAction::Set };
+    let known = STAGED_ACTIONS.iter().find(|(word, _)| *word == text);
+    if known.is_none() {
+        report.error(at, format!("{text:?} is no stagedAction: those are Set, Delete, Learn and Ignore"), "");
     }
+    known.map_or(StagedAction::Set, |(_, action)| *action)
 }
 
 /// Warns of rules in a direction that the policy's types leave out.

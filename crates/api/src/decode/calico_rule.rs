@@ -21,9 +21,9 @@ pub(super) struct Context {
     pub(super) ingress: bool,
 }
 
-const RULE: &[&str] =
+pub(crate) const RULE: &[&str] =
     &["action", "ipVersion", "protocol", "notProtocol", "icmp", "notICMP", "source", "destination", "http", "metadata"];
-const ENTITY: &[&str] = &[
+pub(crate) const ENTITY: &[&str] = &[
     "nets",
     "notNets",
     "selector",
@@ -34,13 +34,13 @@ const ENTITY: &[&str] = &[
     "serviceAccounts",
     "services",
 ];
-const ACTIONS: &[(&str, Action)] =
+pub(crate) const ACTIONS: &[(&str, Action)] =
     &[("Allow", Action::Allow), ("Deny", Action::Deny), ("Pass", Action::Pass), ("Log", Action::Log)];
 
 /// Rules in a direction.
-const MOST_RULES: usize = 1024;
-const MOST_NETS: usize = 256;
-const MOST_PORTS: usize = 50;
+pub(crate) const MOST_RULES: usize = 1024;
+pub(crate) const MOST_NETS: usize = 256;
+pub(crate) const MOST_PORTS: usize = 50;
 
 /// Reads the rules of one direction.
 pub(super) fn read_all(

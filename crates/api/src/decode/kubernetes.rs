@@ -13,7 +13,7 @@ use crate::{
 };
 
 const SPEC: &[&str] = &["podSelector", "policyTypes", "ingress", "egress"];
-const STAGED_SPEC: &[&str] = &["podSelector", "policyTypes", "ingress", "egress", "stagedAction"];
+pub(crate) const STAGED_SPEC: &[&str] = &["podSelector", "policyTypes", "ingress", "egress", "stagedAction"];
 
 static EMPTY: Node = Node {
     value: Value::Map(Vec::new()),

@@ -11,27 +11,34 @@ use crate::{Action, HostEndpoint, NamedPort, NetworkSet, Object, Profile, Protoc
 use smol_str::SmolStr;
 
 /// Tiers that are always there, with the order and the default action that they have.
-const FIXED_TIERS: &[(&str, f64, Action)] = &[
+pub(crate) const FIXED_TIERS: &[(&str, f64, Action)] = &[
     ("default", 1_000_000.0, Action::Deny),
     ("kube-admin", 1_000.0, Action::Pass),
     ("kube-baseline", 10_000_000.0, Action::Pass),
 ];
 
+/// What a tier may do with what no rule of it decided; Deny where nothing is said.
+pub(crate) const TIER_ACTIONS: [(&str, Action); 2] = [("Deny", Action::Deny), ("Pass", Action::Pass)];
+
+pub(crate) const TIER: &[&str] = &["order", "defaultAction"];
+pub(crate) const NETWORK_SET: &[&str] = &["nets", "allowedEgressDomains"];
+pub(crate) const PROFILE: &[&str] = &["ingress", "egress", "labelsToApply"];
+pub(crate) const HOST_ENDPOINT: &[&str] = &["node", "interfaceName", "expectedIPs", "profiles", "ports"];
+pub(crate) const NAMED_PORT: &[&str] = &["name", "protocol", "port"];
+
 pub(super) fn tier(root: &Fields<'_>, head: Head, report: &mut Report) -> Option<Object> {
     let mark = report.mark();
     let (mut order, mut default_action) = (None, Action::Deny);
     if let Some(at) = root.get("spec") {
-        let spec = at.fields(report, &["order", "defaultAction"], Unknown::Warn);
+        let spec = at.fields(report, TIER, Unknown::Warn);
         order = spec.get("order").and_then(|at| at.float(report));
         if let Some(at) = spec.get("defaultAction") {
-            default_action = match at.text(report) {
-                Some("Pass") => Action::Pass,
-                Some("" | "Deny") | None => Action::Deny,
-                Some(other) => {
-                    report.error(at, format!("{other:?} is no defaultAction: those are Deny and Pass"), "");
-                    Action::Deny
+            if let Some(text) = at.text(report).filter(|text| !text.is_empty()) {
+                match TIER_ACTIONS.iter().find(|(word, _)| *word == text) {
+                    Some((_, action)) => default_action = *action,
+                    None => report.error(at, format!("{text:?} is no defaultAction: those are Deny and Pass"), ""),
                 }
-            };
+            }
         }
     }
     if !report.clean_since(mark) {
@@ -55,7 +62,7 @@ pub(super) fn network_set(root: &Fields<'_>, head: Head, report: &mut Report) ->
     let mark = report.mark();
     let mut nets = Vec::new();
     if let Some(at) = root.get("spec") {
-        let spec = at.fields(report, &["nets", "allowedEgressDomains"], Unknown::Warn);
+        let spec = at.fields(report, NETWORK_SET, Unknown::Warn);
         if let Some(list) = spec.get("nets") {
             nets = list.items(report).filter_map(|at| prefix(at, report, true)).collect();
         }
@@ -70,7 +77,7 @@ pub(super) fn profile(root: &Fields<'_>, head: Head, report: &mut Report, place:
     let mut profile = Profile { meta: head.meta, ingress: Vec::new(), egress: Vec::new(), labels: Vec::new() };
     let Some(at) = root.get("spec") else { return Some(Object::Profile(profile)) };
     let mark = report.mark();
-    let spec = at.fields(report, &["ingress", "egress", "labelsToApply"], Unknown::Warn);
+    let spec = at.fields(report, PROFILE, Unknown::Warn);
     let mut readable = report.clean_since(mark);
     if let Some(at) = spec.get("labelsToApply") {
         let labels = label_map(at, report);
@@ -87,8 +94,7 @@ pub(super) fn profile(root: &Fields<'_>, head: Head, report: &mut Report, place:
 pub(super) fn host_endpoint(root: &Fields<'_>, head: Head, report: &mut Report) -> Option<Object> {
     let mark = report.mark();
     let at = root.need(report, "spec")?;
-    let known = &["node", "interfaceName", "expectedIPs", "profiles", "ports"];
-    let spec = at.fields(report, known, Unknown::Warn);
+    let spec = at.fields(report, HOST_ENDPOINT, Unknown::Warn);
     let node = spec.text(report, "node").map(SmolStr::new);
     if node.is_none() {
         report.error(at, "has no node, which is needed", "");
@@ -136,7 +142,7 @@ fn named_ports(spec: &Fields<'_>, report: &mut Report) -> Vec<NamedPort> {
     let Some(list) = spec.get("ports") else { return Vec::new() };
     let mut ports = Vec::new();
     for at in list.items(report) {
-        let fields = at.fields(report, &["name", "protocol", "port"], Unknown::Refuse);
+        let fields = at.fields(report, NAMED_PORT, Unknown::Refuse);
         let name = fields.text(report, "name").map(SmolStr::new);
         if name.is_none() {
             report.error(at, "has no name, which is needed", "");

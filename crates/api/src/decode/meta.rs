@@ -76,7 +76,7 @@ pub(super) fn head(root: &Fields<'_>, kind: Kind, spelling: Spelling, report: &m
     }
     labels.sort_unstable();
     labels.dedup_by(|later, first| later.0 == first.0);
-    Some(Head { meta: Meta { key, labels, created }, labels_read })
+    Some(Head { meta: Meta { key, labels, created, generation: generation(&fields) }, labels_read })
 }
 
 fn namespace(fields: &Fields<'_>, kind: Kind, report: &mut Report) -> SmolStr {
@@ -121,6 +121,14 @@ fn created(fields: &Fields<'_>, report: &mut Report) -> Option<i64> {
         report.warning(at, format!("{text:?} is no time as RFC 3339 writes it; it counts as absent"), "");
     }
     time
+}
+
+/// The generation: the API server's own, so that what it should be need not be told to anyone.
+fn generation(fields: &Fields<'_>) -> i64 {
+    match fields.get("generation").map(|at| &at.node.value) {
+        Some(Value::Int(generation)) => (*generation).max(0),
+        _ => 0,
+    }
 }
 
 /// The labels, unsorted; `None` if one can't be read. A null value is empty, as Kubernetes has it.

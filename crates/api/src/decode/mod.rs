@@ -4,12 +4,12 @@
 //! unreadable. Everything is read before that is decided, so that every error is reported.
 
 mod at;
-mod calico;
-mod calico_rule;
+pub(crate) mod calico;
+pub(crate) mod calico_rule;
 mod cluster;
 mod core;
-mod kubernetes;
-mod labelled;
+pub(crate) mod kubernetes;
+pub(crate) mod labelled;
 mod meta;
 mod report;
 mod rules;
@@ -23,6 +23,7 @@ use at::{At, Unknown};
 use report::Report;
 use smol_str::SmolStr;
 use std::sync::Arc;
+pub use suggest::suggestion;
 
 /// What one document (or one item of a list) gave.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,5 +1,5 @@
-/// `did you mean …?` with the known field that is nearest, if one is near.
-pub(super) fn suggestion(written: &str, known: &[&str]) -> String {
+/// `did you mean …?` with the known field that is nearest; empty where none is near.
+pub fn suggestion(written: &str, known: &[&str]) -> String {
     if written.len() > 64 {
         return String::new();
     }

@@ -15,7 +15,7 @@ pub(crate) type Labels = Vec<(SmolStr, SmolStr)>;
 
 pub(crate) fn meta(kind: Kind, namespace: &str, name: &str, mut labels: Labels) -> Meta {
     labels.sort_unstable();
-    Meta { key: Key { kind, namespace: namespace.into(), name: name.into() }, labels, created: None }
+    Meta { key: Key { kind, namespace: namespace.into(), name: name.into() }, labels, created: None, generation: 0 }
 }
 
 pub(crate) fn namespace(name: &str, labels: Labels) -> Object {

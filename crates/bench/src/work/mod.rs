@@ -8,6 +8,7 @@ mod netset;
 mod nft;
 mod packet;
 mod selector;
+mod server;
 mod snapshot;
 mod steady;
 mod table;
@@ -57,6 +58,8 @@ pub(crate) const ROWS: &[Row] = &[
     row("index-namespace-100000", || index::namespace_update(100_000)),
     row("selector-parse", selector::parse),
     row("selector-match", selector::matches),
+    row("cluster-changes", server::changes),
+    row("cluster-idle", server::idle),
     row("nft-resync-100x20", || nft::resync(nft::Scale(100, 20, 10))),
     row("nft-resync-500x50", || nft::resync(nft::Scale(500, 50, 10))),
     row("nft-resync-2000x100", || nft::resync(nft::Scale(2_000, 100, 10))),

@@ -2,8 +2,9 @@
 
 #[cfg(any(target_os = "linux", windows))]
 pub(crate) mod agent;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 pub(crate) mod cleanup;
+pub(crate) mod crds;
 #[cfg(target_os = "linux")]
 pub(crate) mod demo;
 pub(crate) mod diags;
@@ -13,6 +14,7 @@ pub(crate) mod flows;
 #[cfg(target_os = "linux")]
 pub(crate) mod lab;
 pub(crate) mod matrix;
+pub(crate) mod migrate;
 pub(crate) mod pages;
 pub(crate) mod policies;
 pub(crate) mod render;

@@ -85,8 +85,8 @@ fn a_dry_run_needs_no_rights_and_programs_nothing() {
     let run = margay(&format!("margay agent --dry-run --once --node node-2 -f {path}"), "");
     assert_eq!(run.to_string(), "Would be in force on node node-2: 3 policies, on 2 endpoints.\n[exit code 0]");
     for (arguments, expected) in [
-        ("--poll 1", "write 500ms, 1s or 2m"),
-        ("--poll 1ms", "it is between 10ms and 1h"),
+        ("--poll 1", "it is a time between 10ms and 1h, like 500ms, 1s or 2m"),
+        ("--poll 1ms", "it is a time between 10ms and 1h"),
         ("--status-file", "a value is required"),
     ] {
         let run = margay(&format!("margay agent --dry-run --once --node node-2 -f {path} {arguments}"), "");

@@ -4,6 +4,8 @@
 
 #[cfg(target_os = "linux")]
 mod agent;
+#[cfg(target_os = "linux")]
+mod cleanup;
 mod cluster;
 mod cyclonus;
 mod eval;
@@ -17,12 +19,16 @@ mod lab_standing;
 mod live;
 mod load;
 mod matrix;
+mod migrate;
+#[cfg(target_os = "linux")]
+mod observe;
 mod policies;
 mod properties;
 #[cfg(target_os = "linux")]
 mod render;
 #[cfg(target_os = "linux")]
 mod reports;
+mod settings;
 mod usage;
 mod validate;
 

@@ -1,10 +1,4 @@
 use crate::{SHOP, margay};
-use margay_cli::World;
-use margay_dataplane::{Driver, Event};
-use margay_datastore::Folder;
-use margay_engine::Scope;
-use margay_linux::{LinuxDriver, Options};
-use nix::sched::{CloneFlags, unshare};
 
 #[test]
 fn each_rule_of_a_node_names_its_policy() {
@@ -49,33 +43,4 @@ fn a_windows_node_is_rendered_as_it_is_sent() {
 fn a_node_that_is_not_there() {
     let run = margay("margay render --node node-3 -f -", SHOP);
     assert_eq!((run.err.as_str(), run.code), ("error: nothing is on a node node-3; there is node-1 and node-2\n", 2));
-}
-
-#[test]
-fn cleanup_without_anything_to_remove() {
-    // A namespace of this thread's own: nothing of the machine's is touched.
-    if let Err(error) = unshare(CloneFlags::CLONE_NEWNET) {
-        eprintln!("left out: no network namespace can be made: {error}");
-        return;
-    }
-    let run = margay("margay cleanup", "");
-    assert_eq!(run.to_string(), "Nothing to remove: there is no nftables table inet margay.\n[exit code 0]");
-}
-
-#[test]
-fn cleanup_removes_the_table() {
-    if let Err(error) = unshare(CloneFlags::CLONE_NEWNET) {
-        eprintln!("left out: no network namespace can be made: {error}");
-        return;
-    }
-    let mut folder = Folder::of_text("shop.yaml", SHOP);
-    folder.rescan();
-    let shop = World::of(vec![folder.into()], Scope::Node("node-2".into()));
-    let mut driver = LinuxDriver::new(Options::default()).expect("nf_tables");
-    driver.resync(shop.plan(), None);
-    assert!(driver.events().iter().all(|event| matches!(event, Event::Applied { .. })));
-    for expected in ["Removed the nftables table inet margay", "Nothing to remove"] {
-        let run = margay("margay cleanup", "");
-        assert!(run.code == 0 && run.out.starts_with(expected), "{run}");
-    }
 }

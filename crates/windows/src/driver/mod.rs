@@ -14,6 +14,7 @@ mod canary;
 mod converge;
 mod desired;
 mod directory;
+mod figures;
 mod found;
 mod numbers;
 mod queue;
@@ -27,6 +28,7 @@ mod watch;
 mod writes;
 
 pub use canary::Vfpctrl;
+pub use figures::{HnsCounts, HnsFigures};
 pub use numbers::{FIRST, HOST_BEFORE_1803, LAST, number};
 pub use vfpctrl::Program;
 pub use writes::{BATCH, Write, writes};
@@ -37,8 +39,9 @@ use canary::Canary;
 use converge::converge;
 use desired::{Endpoints, Touched};
 use directory::{Age, Directory};
+use found::Found;
 use margay_dataplane::{Driver, Event, Object, Retry};
-use margay_hcn::{Hns, RouteTable, Service, Version};
+use margay_hcn::{Guid, Hns, RouteTable, Service, Version};
 use margay_policy::{Changes, Delta, Key, Plan};
 use queue::Queue;
 use router::Router;
@@ -164,6 +167,27 @@ impl HnsDriver {
     /// Calls so far that changed something.
     pub fn writes(&self) -> u64 {
         self.shared.writes.load(Ordering::Relaxed) + self.router.tables().writes()
+    }
+
+    /// The endpoints of this node that have ACLs of ours, as [`Driver::cleanup`] finds them.
+    ///
+    /// # Errors
+    /// Where HNS can't be asked.
+    pub fn programmed(&self) -> Result<Vec<Guid>, margay_hcn::Error> {
+        let Shared { hns, v1, version, .. } = &*self.shared;
+        let mut programmed = Vec::new();
+        for endpoint in v1.endpoints()?.objects.into_iter().filter(|endpoint| !endpoint.remote) {
+            let found = Found::of(&hns.endpoint(endpoint.id)?, *version);
+            if !found.ours.is_empty() || !found.garbled.is_empty() {
+                programmed.push(endpoint.id);
+            }
+        }
+        Ok(programmed)
+    }
+
+    /// What it counts.
+    pub fn counts(&self) -> HnsCounts {
+        HnsCounts(Arc::downgrade(&self.shared))
     }
 
     /// The version of HNS.

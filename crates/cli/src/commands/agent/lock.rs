@@ -6,7 +6,7 @@ use std::io::{Read, Seek, Write};
 use std::path::Path;
 
 /// A locked file; the operating system unlocks it however the process ends. The file itself stays.
-pub(super) struct Lock(#[expect(dead_code, reason = "it is unlocked when it is closed")] File);
+pub(crate) struct Lock(#[expect(dead_code, reason = "it is unlocked when it is closed")] File);
 
 impl Lock {
     /// Takes the lock of this name, in this folder, which is made where it is missing.

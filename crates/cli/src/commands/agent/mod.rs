@@ -7,19 +7,26 @@ mod platform;
 #[path = "windows.rs"]
 mod platform;
 
+#[cfg(target_os = "linux")]
+mod flows;
 mod lock;
 mod log;
+mod observe;
 #[cfg(windows)]
 mod service;
+mod settings;
 mod status;
 
 use crate::streams::{Exit, Failure, Streams};
 use crate::words::counted;
-use lock::Lock;
+pub(crate) use lock::Lock;
+use log::Log;
+use margay_agent::settings::{Reads, Settings, pages};
 use margay_agent::{Agent, Failing, Followed, Options, Status, Waker};
 use margay_dataplane::{Driver, Object, Recorder};
 use margay_datastore::{Folder, Source};
 use margay_kubernetes::{Cluster, Connection};
+use margay_telemetry::Telemetry;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -29,8 +36,6 @@ use tracing::{info, warn};
 const ONCE: Duration = Duration::from_secs(60);
 /// How often a data plane is asked for that was not there at the start.
 const AGAIN: Duration = Duration::from_secs(1);
-/// The bounds of --poll.
-const POLL: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
 
 /// Keep what is enforced on this node equal to a cluster, or to a folder of YAML, for as long as it runs
 ///
@@ -52,28 +57,23 @@ pub(crate) struct Args {
     /// A context of the kubeconfig, in the place of its current one
     #[arg(long, value_name = "NAME", conflicts_with = "filename")]
     context: Option<String>,
-    /// This node's name, as Pods have it in spec.nodeName
-    #[arg(long, value_name = "NAME")]
-    #[cfg_attr(not(windows), arg(required = true))]
-    #[cfg_attr(windows, arg(required_unless_present = "service"))]
-    node: Option<String>,
-    /// How often the files are read again: 500ms, 1s, 2m
-    #[arg(long, default_value = "1s", value_name = "TIME", value_parser = poll)]
-    poll: Duration,
-    /// Keep a JSON file that says how it goes: what is in force, what fails and since when, rules that can't be expressed, drift
+    /// A file of settings; by default /etc/margay/config.yaml, or on Windows %ProgramData%\margay\config.yaml, where that is there
     #[arg(long, value_name = "FILE")]
-    status_file: Option<PathBuf>,
-    /// Write what happens to a file rather than to standard error; at 10 MiB it is begun anew, and the one before kept as FILE.old
-    #[arg(long, value_name = "FILE")]
-    log_file: Option<PathBuf>,
+    config: Option<PathBuf>,
     /// Put in force what the files say, then end: with exit code 1 where something failed
     #[arg(long)]
     once: bool,
     /// Follow the files and report, but program nothing
     #[arg(long)]
     dry_run: bool,
+    /// Print every setting with its value and where it is from, and end
+    #[arg(long)]
+    print_settings: bool,
+    /// Print the JSON Schema of the file of settings, and end
+    #[arg(long)]
+    settings_schema: bool,
     #[command(flatten)]
-    platform: platform::PlatformArgs,
+    flags: settings::Flags,
     /// Be a service of Windows
     #[cfg(windows)]
     #[arg(long, value_enum, conflicts_with = "once", value_name = "WHAT")]
@@ -98,9 +98,16 @@ Examples:
   margay agent -f C:\\margay\\cluster --node worker-1 --service install
   margay agent --service uninstall";
 
-fn poll(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text).map_err(|error| format!("{error}: write 500ms, 1s or 2m"))?;
-    if POLL.contains(&duration) { Ok(duration) } else { Err("it is between 10ms and 1h".into()) }
+impl Args {
+    fn reads(&self) -> Reads {
+        if self.filename.is_empty() { Reads::Cluster } else { Reads::Files }
+    }
+
+    /// The settings from flags, environment and file.
+    fn settings(&self) -> Result<Settings, Failure> {
+        let given = settings::given(&self.flags, self.config.as_deref())?;
+        Ok(settings::resolve(self.reads(), &given)?.settings().clone())
+    }
 }
 
 pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
@@ -108,80 +115,130 @@ pub(crate) fn run(args: &Args, streams: &mut Streams<'_>) -> Result<Exit, Failur
     if let Some(command) = args.service {
         return service::run(command, args, streams);
     }
+    if args.settings_schema {
+        writeln!(streams.stdout, "{:#}", pages::schema())?;
+        return Ok(Exit::Fine);
+    }
+    if args.print_settings {
+        let given = settings::given(&args.flags, args.config.as_deref())?;
+        return settings::print(&settings::resolve(args.reads(), &given)?, streams);
+    }
+    let settings = args.settings()?;
     let waker = Waker::default();
     if !args.once {
         let stop = waker.clone();
         let caught = ctrlc::set_handler(move || stop.stop());
         caught.map_err(|error| Failure::usage(format!("signals can't be caught: {error}")))?;
     }
-    let status = log::with(args.log_file.as_deref(), || follow(args, &waker))??;
+    let status = log::with(&settings, |log| follow(args, &settings, &waker, log))??;
     if args.once { tell(&status, args.dry_run, streams) } else { Ok(Exit::Fine) }
 }
 
 /// Runs the agent until it is to stop, or with --once until all is in force that can be; how it went.
-fn follow(args: &Args, waker: &Waker) -> Result<Status, Failure> {
-    let node = args.node.as_deref().ok_or_else(|| Failure::usage("--node is missing: which node is this?"))?;
+fn follow(args: &Args, settings: &Settings, waker: &Waker, log: &Log) -> Result<Status, Failure> {
+    let node = settings.node.as_str();
+    if node.is_empty() {
+        return Err(Failure::usage("--node is missing: which node is this? (MARGAY_NODE_NAME says it, too)"));
+    }
     for path in &args.filename {
         readable(path).map_err(|error| {
             // Programming as much as nothing would open what was closed.
             Failure::usage(format!("{} can't be read: {error}; what is in force stays in force", path.display()))
         })?;
     }
-    let _lock = if args.dry_run { None } else { Some(Lock::take(&platform::lock_name()?, &platform::lock_folder())?) };
+    let _lock = if args.dry_run { None } else { Some(lock()?) };
     let programs = if args.dry_run { " (dry run: nothing is programmed)" } else { "" };
-    info!("margay {} on node {node}{programs}", env!("CARGO_PKG_VERSION"));
+    info!(node, "margay {} on node {node}{programs}", env!("CARGO_PKG_VERSION"));
+    let telemetry = Telemetry::new(node.into(), Instant::now());
+    if !args.once {
+        observe::serve(settings, &telemetry);
+    }
     let driver: Box<dyn Driver> = match args.dry_run {
         true => Box::new(Recorder::default()),
-        false => match driver(args, node, waker)? {
+        false => match driver(args, settings, &telemetry, waker)? {
             ControlFlow::Continue(driver) => driver,
             ControlFlow::Break(status) => return Ok(*status),
         },
     };
-    let options = Options { node: node.into(), poll: args.poll };
-    let source = source(args, waker)?;
+    let options = Options { node: node.into(), poll: settings.poll };
+    let source = source(args, &telemetry, waker)?;
     let mut agent = Agent::new(options, source, driver, Instant::now());
+    agent.watch(Box::new(telemetry.meter()));
+    #[cfg(target_os = "linux")]
+    if !args.once
+        && !args.dry_run
+        && let Some(names) = flows::start(settings, &telemetry)?
+    {
+        agent.watch(names);
+    }
     let deadline = args.once.then(|| Instant::now() + ONCE);
     agent.run(waker, deadline, |status| {
-        keep(args, status);
+        keep(settings, status);
         if args.once && status.is_settled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     info!("stopped: what is in force stays in force");
     Ok(agent.status())
 }
 
+/// Takes the lock of this node's agent, for as long as what is given lives: it fails while an agent runs.
+pub(crate) fn lock() -> Result<Lock, Failure> {
+    Lock::take(&platform::lock_name()?, &platform::lock_folder())
+}
+
+/// The file of that lock.
+pub(crate) fn lock_file() -> Result<PathBuf, Failure> {
+    Ok(platform::lock_folder().join(platform::lock_name()?))
+}
+
+/// Stops the service and removes it, where there is one.
+#[cfg(windows)]
+pub(crate) fn uninstall_service(streams: &mut Streams<'_>) -> Result<Exit, Failure> {
+    service::uninstall(streams)
+}
+
 /// Where resources come from.
-fn source(args: &Args, waker: &Waker) -> Result<Box<dyn Source>, Failure> {
+fn source(args: &Args, telemetry: &Telemetry, waker: &Waker) -> Result<Box<dyn Source>, Failure> {
     if !args.filename.is_empty() {
         return Ok(Box::new(Followed::new(Folder::new(&args.filename))));
     }
     let connection = Connection { kubeconfig: args.kubeconfig.clone(), context: args.context.clone() };
     let waker = waker.clone();
-    let cluster = Cluster::follow(&connection, move || waker.source());
-    Ok(Box::new(cluster.map_err(|error| {
+    let cluster = Cluster::follow(&connection, move || waker.source()).map_err(|error| {
         Failure::usage(format!(
             "{error}; what is in force stays in force (with -f, a folder takes the place of a cluster)"
         ))
-    })?))
+    })?;
+    let asked = cluster.counters();
+    telemetry.count(move || {
+        vec![("source_lists", asked.lists()), ("source_watches", asked.watches()), ("source_errors", asked.errors())]
+    });
+    Ok(Box::new(cluster))
 }
 
 /// The driver, waited for where the platform's data plane may come later than the agent; or, where the agent is to stop before that, how it went.
-fn driver(args: &Args, node: &str, waker: &Waker) -> Result<ControlFlow<Box<Status>, Box<dyn Driver>>, Failure> {
+fn driver(
+    args: &Args,
+    settings: &Settings,
+    telemetry: &Telemetry,
+    waker: &Waker,
+) -> Result<ControlFlow<Box<Status>, Box<dyn Driver>>, Failure> {
     let since = Instant::now();
     let mut said = String::new();
     loop {
-        let failure = match platform::driver(&args.platform, waker) {
+        let failure = match platform::driver(settings, telemetry, waker) {
             Ok(driver) => return Ok(ControlFlow::Continue(driver)),
             Err(failure) if args.once || !platform::MAY_COME_LATER => return Err(failure),
             Err(failure) => failure.to_string(),
         };
         let failing = Failing { object: Object::All, error: failure.clone(), since };
-        let status = Status::unready(node.into(), failing);
-        keep(args, &status);
+        let status = Status::unready(settings.node.clone(), failing);
+        keep(settings, &status);
         if failure != said {
             warn!("nothing is programmed, and what is in force stays in force (it is tried again soon): {failure}");
             said = failure;
         }
         let again = Instant::now() + AGAIN;
+        telemetry.waits(&status, again);
         while Instant::now() < again {
             if waker.wait(again).stop {
                 info!("stopped: what is in force stays in force");
@@ -192,8 +249,8 @@ fn driver(args: &Args, node: &str, waker: &Waker) -> Result<ControlFlow<Box<Stat
 }
 
 /// Keeps the file of the status.
-fn keep(args: &Args, status: &Status) {
-    if let Some(file) = &args.status_file
+fn keep(settings: &Settings, status: &Status) {
+    if let Some(file) = &settings.status_file
         && let Err(error) = status::write(status, file)
     {
         // Policy matters more than what is said of it.

@@ -1,8 +1,10 @@
 //! The agent as a service of Windows.
 
+use super::log::Log;
 use super::{Args, follow, log};
 use crate::streams::{Exit, Failure, Streams};
 use margay_agent::Waker;
+use margay_agent::settings::Settings;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -117,27 +119,27 @@ fn info(args: &Args) -> Result<ServiceInfo, Failure> {
     };
     let program = std::env::current_exe()
         .map_err(|error| Failure::usage(format!("it can't be told where this program is: {error}")))?;
-    let node = args.node.as_deref().ok_or_else(|| Failure::usage("--node is missing: which node is this?"))?;
+    if args.settings()?.node.is_empty() {
+        return Err(Failure::usage("--node is missing: which node is this?"));
+    }
     if args.filename.is_empty() && args.kubeconfig.is_none() {
         // The local system has no kubeconfig of its own.
         return Err(Failure::usage("--kubeconfig or -f is missing: which cluster or folder is to be followed?"));
     }
-    let poll = humantime::format_duration(args.poll).to_string().replace(' ', "");
-    let mut arguments: Vec<OsString> =
-        ["agent", "--service", "run", "--node", node, "--poll", &poll].map(OsString::from).into();
+    let mut arguments: Vec<OsString> = ["agent", "--service", "run"].map(OsString::from).into();
     for path in &args.filename {
         arguments.extend(["-f".into(), whole(path)?.into()]);
     }
-    let files =
-        [("--kubeconfig", &args.kubeconfig), ("--status-file", &args.status_file), ("--log-file", &args.log_file)];
-    for (flag, path) in files {
+    for (flag, path) in [("--kubeconfig", &args.kubeconfig), ("--config", &args.config)] {
         if let Some(path) = path {
             arguments.extend([flag.into(), whole(path)?.into()]);
         }
     }
     arguments.extend(args.context.iter().flat_map(|context| ["--context".into(), context.into()]));
     arguments.extend(args.dry_run.then(|| "--dry-run".into()));
-    arguments.extend(args.platform.arguments().into_iter().map(OsString::from));
+    for given in args.flags.whole()? {
+        arguments.push(format!("--{}={}", given.setting.flag(), given.text).into());
+    }
     Ok(ServiceInfo {
         name: NAME.into(),
         display_name: "Margay node agent".into(),
@@ -154,7 +156,7 @@ fn info(args: &Args) -> Result<ServiceInfo, Failure> {
     })
 }
 
-fn uninstall(streams: &mut Streams<'_>) -> Result<Exit, Failure> {
+pub(super) fn uninstall(streams: &mut Streams<'_>) -> Result<Exit, Failure> {
     let failed = |error: Error| failed("removed", &error);
     let manager = ServiceManager::local_computer(None::<&str>, ServiceManagerAccess::CONNECT).map_err(failed)?;
     let access = ServiceAccess::STOP | ServiceAccess::QUERY_STATUS | ServiceAccess::DELETE;
@@ -219,11 +221,26 @@ fn main_of_service(_arguments: Vec<OsString>) {
     let Ok(handle) = service_control_handler::register(NAME, control) else { return };
     let Some(args) = ARGS.get() else { return };
     tell(&handle, ServiceState::Running, 0);
-    let file = args.log_file.clone().or_else(|| Some(std::env::current_exe().ok()?.with_extension("log")));
-    let outcome =
-        log::with(file.as_deref(), || follow(args, &waker).inspect_err(|failure| tracing::error!("{failure}")));
-    let code = if matches!(outcome, Ok(Ok(_))) { 0 } else { u32::from(Exit::BadInput.code()) };
+    let code = if logged(args, &waker).is_ok() { 0 } else { u32::from(Exit::BadInput.code()) };
     tell(&handle, ServiceState::Stopped, code);
+}
+
+/// Runs the agent; its lines, and why it can't be run, go to a file beside the program where no other is named.
+fn logged(args: &Args, waker: &Waker) -> Result<(), Failure> {
+    let beside = || Some(std::env::current_exe().ok()?.with_extension("log"));
+    let unset = Settings { log_file: beside(), ..Settings::default() };
+    let mut settings = match args.settings() {
+        Ok(settings) => settings,
+        Err(failure) => {
+            return log::with(&unset, |_| {
+                tracing::error!("{failure}");
+                Err(failure)
+            })?;
+        }
+    };
+    settings.log_file = settings.log_file.or(unset.log_file);
+    let follow = |log: &Log| follow(args, &settings, waker, log).inspect_err(|failure| tracing::error!("{failure}"));
+    log::with(&settings, follow)?.map(drop)
 }
 
 /// Tells the service manager. That it can't be told stops nothing.

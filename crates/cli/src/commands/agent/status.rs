@@ -1,11 +1,11 @@
 //! The status as a file.
 
-use margay_agent::Status;
+use margay_agent::{Latency, Status};
 use serde::Serialize;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// What a status file says; times are UTC.
 #[derive(Debug, Serialize)]
@@ -24,6 +24,7 @@ struct Document<'a> {
     unsupported: Vec<Unsupported<'a>>,
     drift: Option<Drift<'a>>,
     counters: Counters,
+    commits: Commits,
 }
 
 #[derive(Debug, Serialize)]
@@ -60,6 +61,25 @@ struct Counters {
     failed: u64,
     drifted: u64,
     retries: u64,
+}
+
+/// How long changes took, from the API server's word to the data plane's.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Commits {
+    count: u64,
+    mean_ms: Option<f64>,
+    p50_ms: Option<f64>,
+    p99_ms: Option<f64>,
+}
+
+impl Commits {
+    fn of(latency: &Latency) -> Self {
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        let quantile = |share| latency.quantile(share).map(ms);
+        let mean_ms = (latency.count() > 0).then(|| ms(latency.sum()) / latency.count() as f64);
+        Self { count: latency.count(), mean_ms, p50_ms: quantile(0.5), p99_ms: quantile(0.99) }
+    }
 }
 
 /// This moment, by both clocks.
@@ -111,6 +131,7 @@ impl<'a> Document<'a> {
                 drifted: metrics.drifted,
                 retries: metrics.retries,
             },
+            commits: Commits::of(&status.commits),
         }
     }
 }
@@ -150,9 +171,10 @@ fn beside(file: &Path) -> PathBuf {
 mod tests {
     use super::{Document, Now};
     use expect_test::expect;
-    use margay_agent::{Drift, Failing, Status, Unsupported};
+    use margay_agent::{Drift, Failing, Latency, Status, Unsupported};
     use margay_dataplane::{Metrics, Object};
     use margay_policy::{Direction, Key, Kind, RuleId};
+    use std::sync::Arc;
     use std::time::{Duration, Instant, SystemTime};
 
     #[test]
@@ -160,6 +182,8 @@ mod tests {
         let policy = Key { kind: Kind::NetworkPolicy, namespace: "shop".into(), name: "db".into() };
         let pod = Object::Endpoint(Key { kind: Kind::Pod, namespace: "shop".into(), name: "web".into() });
         let start = Instant::now();
+        let mut commits = Latency::default();
+        [1, 2].into_iter().for_each(|ms| commits.add(Duration::from_millis(ms)));
         let status = Status {
             node: "win-1".into(),
             in_sync: true,
@@ -174,8 +198,11 @@ mod tests {
                 field: "icmp.type",
                 done: "denied",
             }],
+            applied: Arc::default(),
             drift: Some(Drift { at: start + Duration::from_secs(5), found: vec![(pod, "no ACLs".into())], more: 2 }),
+            oldest: None,
             metrics: Metrics { applied: 4, failed: 3, drifted: 1, retries: 2 },
+            commits,
         };
         let now = Now(start + Duration::from_secs(65), SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_065));
         let text = serde_json::to_string_pretty(&Document::of(&status, now)).expect("JSON");
@@ -219,6 +246,12 @@ mod tests {
                 "failed": 3,
                 "drifted": 1,
                 "retries": 2
+              },
+              "commits": {
+                "count": 2,
+                "meanMs": 1.5,
+                "p50Ms": 1.0,
+                "p99Ms": 2.0
               }
             }"#]]
         .assert_eq(&text);

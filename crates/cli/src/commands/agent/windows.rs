@@ -2,9 +2,11 @@
 
 use crate::streams::Failure;
 use margay_agent::Waker;
+use margay_agent::settings::Settings;
 use margay_dataplane::Driver;
 use margay_hcn::{Dll, Version};
-use margay_windows::driver::{HnsDriver, Options, Program};
+use margay_telemetry::{Calls, Figures, Platform, Telemetry};
+use margay_windows::driver::{HnsCounts, HnsDriver, Options, Program};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,35 +15,15 @@ pub(super) const MAY_COME_LATER: bool = true;
 /// The oldest HNS that takes ACLs as they are written here: Windows Server 1709.
 const OLDEST: Version = Version::KNOWN[0];
 
-/// What is particular to Windows.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub(super) struct PlatformArgs {
-    /// Program endpoints on networks of any type, NAT too, where Windows may take ACLs and enforce none: policy then counts as in force only
-    /// where vfpctrl shows it
-    #[arg(long)]
-    any_network: bool,
-    /// Remove ACLs of others that are asked before Margay's, rather than report them
-    #[arg(long)]
-    remove_foreign: bool,
-}
-
-impl PlatformArgs {
-    /// The same, as they are written on a command line.
-    pub(super) fn arguments(&self) -> Vec<&'static str> {
-        let set = [(self.any_network, "--any-network"), (self.remove_foreign, "--remove-foreign")];
-        set.into_iter().filter(|(is, _)| *is).map(|(_, name)| name).collect()
-    }
-}
-
 /// The driver, which wakes the agent when HNS has something to say.
-pub(super) fn driver(args: &PlatformArgs, waker: &Waker) -> Result<Box<dyn Driver>, Failure> {
+pub(super) fn driver(settings: &Settings, telemetry: &Telemetry, waker: &Waker) -> Result<Box<dyn Driver>, Failure> {
     let failed = |error: &dyn std::fmt::Display| {
         Failure::usage(format!(
             "the Host Networking Service (HNS) can't be reached: {error}; the agent needs a Windows Server node with containers, and an administrator's rights"
         ))
     };
     let service = Arc::new(Dll::load().map_err(|error| failed(&error))?);
-    let PlatformArgs { any_network, remove_foreign } = *args;
+    let Settings { any_network, remove_foreign, .. } = *settings;
     let options = Options { any_network, remove_foreign, ..Options::default() };
     let mut driver = HnsDriver::new(service, &options).map_err(|error| failed(&error))?;
     let version = driver.version();
@@ -53,7 +35,35 @@ pub(super) fn driver(args: &PlatformArgs, waker: &Waker) -> Result<Box<dyn Drive
     let waker = waker.clone();
     driver.set_waker(move || waker.driver());
     driver.set_vfpctrl(Program::of_the_system());
+    telemetry.set_platform(Box::new(Counts(driver.counts())));
     Ok(Box::new(driver))
+}
+
+/// What the driver counts.
+struct Counts(HnsCounts);
+
+impl Platform for Counts {
+    fn figures(&mut self) -> Figures {
+        let figures = self.0.read();
+        let calls = figures.calls.into_iter().map(|(measured, latency)| Calls {
+            operation: measured.operation.name(),
+            kind: measured.kind.map(|kind| kind.to_string()).unwrap_or_default(),
+            count: latency.count,
+            sum: latency.sum,
+            failed: latency.failed,
+            timed_out: latency.timed_out,
+        });
+        Figures {
+            objects: vec![("hns_acls", figures.acls), ("hns_lost_threads", figures.lost_threads)],
+            calls: calls.collect(),
+            ..Figures::default()
+        }
+    }
+}
+
+/// The file of settings that is read where none is named.
+pub(super) fn config_file() -> PathBuf {
+    lock_folder().join("config.yaml")
 }
 
 /// The lock of the machine, which has one HNS.
