@@ -49,7 +49,7 @@ impl Input {
             let names = words::list(
                 files
                     .iter()
-                    .map(|path| if is_stdin(path) { "standard input".into() } else { path.display().to_string() }),
+                    .map(|path| if is_stdin(path) { "standard input".to_owned() } else { path.display().to_string() }),
                 "and",
             );
             writeln!(streams.stderr, "what-if: the cluster as it would be with {names} applied")?;

@@ -184,16 +184,17 @@ fn a_server_that_is_busy_is_given_time() {
 #[test]
 fn who_asks_once_gets_an_answer_or_a_reason() {
     let (ours, others) = (Authority::new(), Authority::new());
-    let none: fn(&Store) = |_| {};
-    for (what, fault, believed, expected) in [
-        ("pages", none, &ours, Ok(8)),
+    type Case<'a> = (&'a str, fn(&Store), &'a Authority, Result<usize, &'a str>);
+    let cases: [Case<'_>; 7] = [
+        ("pages", |_| {}, &ours, Ok(8)),
         ("bytes one by one", |store| store.faults().dribbles = true, &ours, Ok(8)),
         ("a busy server", |store| store.faults().busy = Some((2, 429, 1)), &ours, Ok(8)),
         ("one that starts", |store| store.faults().busy = Some((1, 503, 0)), &ours, Ok(8)),
         ("who may not", |store| store.faults().busy = Some((9, 403, 0)), &ours, Err("403 (the user may not read it")),
         ("another token", |store| store.faults().token = Some("x".into()), &ours, Err("401 (the token or certificate")),
-        ("another authority", none, &others, Err("did not sign it")),
-    ] {
+        ("another authority", |_| {}, &others, Err("did not sign it")),
+    ];
+    for (what, fault, believed, expected) in cases {
         let store = store(&ours);
         fault(&store);
         let server = Server::start(&store, anywhere());
