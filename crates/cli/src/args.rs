@@ -139,9 +139,11 @@ fn invoked_as(args: &[OsString]) -> clap::Command {
 /// The examples of a command and those below it, as kubectl runs them.
 fn named_examples(command: clap::Command) -> clap::Command {
     let command = match command.get_after_help().map(ToString::to_string) {
-        Some(text) => {
-            command.after_help(text.replace("  margay ", "  kubectl margay ").replace("| margay ", "| kubectl margay "))
-        }
+        Some(text) => command.after_help(
+            ["  margay ", "| margay ", "&& margay "]
+                .iter()
+                .fold(text, |text, from| text.replace(from, &from.replace("margay", "kubectl margay"))),
+        ),
         None => command,
     };
     command.mut_subcommands(named_examples)
