@@ -1,15 +1,11 @@
 //! The FelixConfigurations of a cluster, of which a start asks once.
 
 use crate::connection::{Connection, ConnectionError};
-use crate::follow::text;
-use kube::Client;
-use kube::client::Body;
+use crate::{Api, AskError};
 use margay_api::document::{Limits, Node, documents};
 use std::time::Duration;
-use tokio::runtime::Builder;
-use tokio::time::timeout;
 
-/// How long all of it may take: what they say matters less than that policy is in force.
+/// How long each may take: what they say matters less than that policy is in force.
 const LONGEST: Duration = Duration::from_secs(2);
 /// Where they are served, the first that is.
 const VERSIONS: [&str; 2] = ["projectcalico.org/v3", "crd.projectcalico.org/v1"];
@@ -23,39 +19,33 @@ pub struct FelixConfiguration {
     pub spec: Node,
 }
 
-/// The cluster's FelixConfiguration (`default`) and the node's own (`node.` and its name), those that are there. Waits for them, two seconds at most; a server that is away by then, or refuses,
-/// is asked no more, and has none.
+/// The cluster's FelixConfiguration (`default`) and the node's own (`node.` and its name), those that are there. Each is waited for, two seconds at most; a
+/// server that is away by then is asked no more, and has none.
 ///
 /// # Errors
 /// Where the configuration can't be used.
 pub fn felix_configurations(connection: &Connection, node: &str) -> Result<Vec<FelixConfiguration>, ConnectionError> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let client = Client::try_from(connection.config().await?)?;
-        let mut found = Vec::new();
-        let asked = async {
-            for (of_node, name) in [(false, "default".to_owned()), (true, format!("node.{node}"))] {
-                let is_name = name.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.'));
-                for version in VERSIONS.iter().filter(|_| is_name) {
-                    let path = format!("/apis/{version}/felixconfigurations/{name}");
-                    if let Some(spec) = spec(&client, &path).await {
-                        found.push(FelixConfiguration { of_node, spec });
-                        break;
-                    }
+    let api = Api::connect(connection, LONGEST)?;
+    let mut found = Vec::new();
+    for (of_node, name) in [(false, "default".to_owned()), (true, format!("node.{node}"))] {
+        if !name.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.')) {
+            continue;
+        }
+        for version in VERSIONS {
+            match api.text(&format!("/apis/{version}/felixconfigurations/{name}")) {
+                Ok(text) => {
+                    let spec = spec(&text).map(|spec| FelixConfiguration { of_node, spec });
+                    found.extend(spec);
+                    break;
                 }
+                Err(AskError::Silent { .. }) => return Ok(found),
+                Err(AskError::Refused { .. } | AskError::Unreadable { .. }) => {}
             }
-        };
-        let _ = timeout(LONGEST, asked).await;
-        Ok(found)
-    })
+        }
+    }
+    Ok(found)
 }
 
-async fn spec(client: &Client, path: &str) -> Option<Node> {
-    let request = http::Request::get(path).body(Body::empty()).ok()?;
-    let answer = client.send(request).await.ok()?;
-    if !answer.status().is_success() {
-        return None;
-    }
-    let body = text(answer.into_body()).await.ok()?;
-    documents(&body, &Limits::default()).next()?.ok()?.get("spec").cloned()
+fn spec(text: &str) -> Option<Node> {
+    documents(text, &Limits::default()).next()?.ok()?.get("spec").cloned()
 }

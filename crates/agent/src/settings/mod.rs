@@ -34,7 +34,7 @@ mod setting;
 mod table;
 
 pub use resolve::{Given, Origin, Resolved, SettingError, environment};
-pub use setting::{Field, Platform, Setting};
+pub use setting::{Field, Platform, Setting, Word};
 pub use table::{setting, table};
 
 use smol_str::SmolStr;

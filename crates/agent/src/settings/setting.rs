@@ -55,8 +55,11 @@ pub enum Field {
     /// Yes or no.
     Bool(fn(&mut Settings) -> &mut bool),
     /// One of some words.
-    Choice(&'static [(&'static str, fn(&mut Settings))]),
+    Choice(&'static [Word]),
 }
+
+/// A word that a setting may be, and what it sets.
+pub type Word = (&'static str, fn(&mut Settings));
 
 impl Setting {
     /// As a flag, without its dashes: `status-file`.
@@ -150,7 +153,7 @@ impl Setting {
             Field::Time(field, bounds) => {
                 *field(settings) = humantime::parse_duration(text).ok().filter(|time| bounds.contains(time))?;
             }
-            Field::File(field) => *field(settings) = unless_off(text, |text| path(text))?,
+            Field::File(field) => *field(settings) = unless_off(text, path)?,
             Field::Address(field) => *field(settings) = unless_off(text, |text| text.parse().ok())?,
             Field::Output(field) => {
                 let output = |text: &str| if text == "-" { Some(Output::Stdout) } else { path(text).map(Output::File) };

@@ -28,7 +28,7 @@ impl Setting {
         self
     }
 
-    const fn as_felix(mut self, fields: &'static [&'static str]) -> Self {
+    const fn felix_says(mut self, fields: &'static [&'static str]) -> Self {
         self.felix = fields;
         self
     }
@@ -80,7 +80,7 @@ static TABLE: &[Setting] = &[
         "Libraries that Margay uses say nothing below info.",
     )
     .by_default("info")
-    .as_felix(&["logSeverityScreen"]),
+    .felix_says(&["logSeverityScreen"]),
     row(
         "logFormat",
         Field::Choice(&[
@@ -112,7 +112,7 @@ static TABLE: &[Setting] = &[
         "",
     )
     .by_default_of("off", "127.0.0.1:9099")
-    .as_felix(&["healthEnabled", "healthHost", "healthPort"]),
+    .felix_says(&["healthEnabled", "healthHost", "healthPort"]),
     row(
         "metricsAddress",
         Field::Address(|settings| &mut settings.metrics_address),
@@ -120,7 +120,7 @@ static TABLE: &[Setting] = &[
         "",
     )
     .by_default_of("off", "127.0.0.1:9091")
-    .as_felix(&["prometheusMetricsEnabled", "prometheusMetricsHost", "prometheusMetricsPort"]),
+    .felix_says(&["prometheusMetricsEnabled", "prometheusMetricsHost", "prometheusMetricsPort"]),
     row(
         "unknownPods",
         Field::Choice(&[

@@ -38,14 +38,15 @@ pub(super) fn definitions() -> Vec<Value> {
 
 fn rules(peers: &'static str) -> Schema {
     Schema::list(Schema::object([
-        (peers, "Who; left out or empty, everyone.", Schema::list(peer()).most(MOST_ENTRIES)),
+        (peers, "Who; left out or empty, everyone.", Schema::list(peer()).most(MOST_ENTRIES).or_null()),
         (
             "ports",
             "Which ports; left out or empty, every port of every protocol.",
-            Schema::list(port()).most(MOST_ENTRIES),
+            Schema::list(port()).most(MOST_ENTRIES).or_null(),
         ),
     ]))
     .most(MOST_RULES)
+    .or_null()
 }
 
 fn peer() -> Schema {

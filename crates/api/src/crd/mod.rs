@@ -9,9 +9,9 @@
 //! ```
 //! use margay_api::crd::{Group, definitions};
 //!
-//! let tier = &definitions(Group::Calico)[0];
-//! assert_eq!(tier["metadata"]["name"], "tiers.projectcalico.org");
-//! assert_eq!(tier["spec"]["versions"][0]["name"], "v3");
+//! let policy = &definitions(Group::Calico)[0];
+//! assert_eq!(policy["metadata"]["name"], "networkpolicies.projectcalico.org");
+//! assert_eq!(policy["spec"]["versions"][0]["name"], "v3");
 //! ```
 
 mod admission;
@@ -50,10 +50,11 @@ pub fn definitions(group: Group) -> Vec<Value> {
 
 /// What the API server refuses although the reader takes it: why, in words for the documentation.
 pub const STRICTER: &[&str] = &[
-    "A field that is null: leave it out.",
+    "A field that is null (but for the rules, peers and ports of a StagedKubernetesNetworkPolicy): leave it out.",
     "A selector of more than 4,096 characters.",
     "Ports, ICMP or HTTP beside a protocol whose name is in a mix of cases that nobody writes (`tCp`): `TCP`, `tcp` and `Tcp` will do.",
     "IPv4 written as IPv6 (`::ffff:10.0.0.1`) beside IPv4 in one rule.",
+    "Something else than text in fields of a rule that have no effect: its `metadata`, what its `http` matches.",
     "A tier `default`, `kube-admin` or `kube-baseline` with another order or default action than it always has: the reader only warns, since it changes nothing.",
     "A StagedKubernetesNetworkPolicy of more than 256 rules in a direction, or 1,024 peers or ports in a rule.",
     "More rules, nets or ports than the reader has a bound for: the reader tells, and reads them.",
@@ -64,6 +65,9 @@ pub const STRICTER: &[&str] = &[
 pub const NOT_EXPRESSIBLE: &[&str] = &[
     "A selector that can't be parsed.",
     "An IPv6 address with the right characters in the wrong order.",
+    "IPv4 written as IPv6 beside IPv6 in one rule.",
+    "`global()` beside other conditions in a namespaceSelector.",
+    "Blocks of `except` that are no part of their `cidr`.",
     "A range of ports that ends before it starts.",
     "A field that does not exist: `kubectl` refuses it; other clients are warned, and the field is dropped.",
     "The syntax of labels in `labelsToApply` and in label selectors.",

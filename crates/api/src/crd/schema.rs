@@ -116,6 +116,11 @@ impl Schema {
         self.with("anyOf", narrower)
     }
 
+    /// It may be null, as where it is left out.
+    pub(super) fn or_null(self) -> Self {
+        self.with("nullable", true)
+    }
+
     /// Fields that are not known are kept.
     pub(super) fn open(self) -> Self {
         self.with("x-kubernetes-preserve-unknown-fields", true)

@@ -114,3 +114,84 @@ fn what_is_wrong_with_the_connection_is_said() {
         assert!(code == 2 && err.contains(said), "{arguments}: {code} {err}");
     }
 }
+
+/// A folder with these lists as files, `lists`.
+fn folder_of(lists: &HashMap<String, String>) -> tempfile::TempDir {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    std::fs::create_dir(home.path().join("lists")).expect("a folder");
+    for (number, list) in lists.values().enumerate() {
+        std::fs::write(home.path().join(format!("lists/{number}.json")), list).expect("a file");
+    }
+    home
+}
+
+#[test]
+fn a_snapshot_is_enforced_where_the_api_server_is_away() {
+    let Some(lists) = lists() else { return };
+    let home = folder_of(&lists);
+    std::fs::write(home.path().join("config"), kubeconfig("http://127.0.0.1:1")).expect("a file");
+    let agent = |arguments: &str| agent(home.path(), &format!("--node node-a --dry-run --once {arguments}"));
+    // A recording has the form of a snapshot.
+    let (_, expected, err) = agent("-f lists --record snapshot");
+    assert!(expected.contains("policies, on"), "{expected}{err}");
+    let (code, out, err) = agent("--kubeconfig config --snapshot-file snapshot --status-file status.json");
+    assert_eq!((code, &out), (0, &expected), "{err}");
+    assert!(err.contains("the source can't be read yet: what its snapshot says is put in force"), "{err}");
+    let status = std::fs::read_to_string(home.path().join("status.json")).expect("the status");
+    let status: Value = serde_json::from_str(&status).expect("JSON");
+    assert_eq!((&status["inSync"], &status["fromSnapshot"]), (&true.into(), &true.into()));
+
+    // What it is of and comes to is the same, however it is read.
+    #[cfg(target_os = "linux")]
+    {
+        let at = |name: &str| home.path().join(name).display().to_string();
+        let replayed = crate::margay(&format!("margay replay {}", at("snapshot")), "");
+        assert!(replayed.code == 0 && replayed.out.starts_with("Node node-a: "), "{replayed}");
+        let rules = crate::margay(&format!("margay replay {} --rules", at("snapshot")), "");
+        let rendered = crate::margay(&format!("margay render --node node-a -f {}", at("lists")), "");
+        assert_eq!(rules.out, rendered.out);
+        assert!(rules.out.contains("table inet margay"), "{rules}");
+    }
+
+    // One that is broken is set aside, and the agent is as one without.
+    std::fs::write(home.path().join("broken"), "margay?").expect("a file");
+    let listening = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let gone = listening.local_addr().expect("it is bound");
+    drop(listening);
+    std::fs::write(home.path().join("config"), kubeconfig(&format!("http://{gone}"))).expect("a file");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_margay"));
+    command.args("agent --node node-a --dry-run --kubeconfig config --snapshot-file broken".split(' '));
+    let mut agent = command.current_dir(home.path()).stderr(std::process::Stdio::piped()).spawn().expect("it runs");
+    let mut lines = BufReader::new(agent.stderr.take().expect("a pipe was asked for")).lines().map_while(Result::ok);
+    let said = lines.find(|line| line.contains("is of no use"));
+    agent.kill().and_then(|()| agent.wait()).expect("our own process ends");
+    assert!(said.is_some_and(|line| line.contains("it is set aside as broken.bad")));
+    assert!(home.path().join("broken.bad").exists() && !home.path().join("broken").exists());
+}
+
+#[test]
+fn what_felix_is_configured_with_counts_where_nothing_else_is_said() {
+    let of = |name: &str, spec: Value| {
+        let path = format!("/apis/crd.projectcalico.org/v1/felixconfigurations/{name}");
+        (path, json!({"metadata": {"name": name}, "spec": spec}).to_string())
+    };
+    let lists = [
+        of("default", json!({"logSeverityScreen": "Error", "healthPort": 9199, "prometheusMetricsEnabled": false})),
+        of("node.node-a", json!({"logSeverityScreen": "Debug"})),
+    ];
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let server = format!("http://{}", serve(lists.into()));
+    std::fs::write(home.path().join("config"), kubeconfig(&server)).expect("a file");
+    let (code, out, err) =
+        agent(home.path(), "--kubeconfig config --node node-a --print-settings --metrics-address 127.0.0.1:1");
+    assert_eq!(code, 0, "{err}");
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lines: Vec<String> = out.lines().map(words).collect();
+    for expected in [
+        "logLevel debug the node's FelixConfiguration, logSeverityScreen",
+        "healthAddress 127.0.0.1:9199 FelixConfiguration default, healthEnabled",
+        "metricsAddress 127.0.0.1:1 --metrics-address",
+    ] {
+        assert!(lines.iter().any(|line| line == expected), "{expected}: {out}");
+    }
+}

@@ -7,6 +7,7 @@ mod agent;
 #[cfg(target_os = "linux")]
 mod cleanup;
 mod cluster;
+mod crds;
 mod cyclonus;
 mod eval;
 mod explain;

@@ -5,6 +5,8 @@ use expect_test::expect;
 use margay_agent::settings::{Reads, Resolved, file, table};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+#[cfg(target_os = "linux")]
+use std::process::Command;
 
 /// What runs Margay, and of each its one container.
 fn workloads() -> Vec<(String, Value, Value)> {
@@ -123,6 +125,30 @@ fn an_agent_on_linux_may_administer_the_network_and_nothing_else() {
     let paths =
         pod["volumes"].as_array().expect("volumes").iter().filter_map(|volume| volume["hostPath"]["path"].as_str());
     assert_eq!(paths.collect::<Vec<_>>(), ["/run/margay", "/var/lib/margay"]);
+}
+
+/// An agent enforces with what the DaemonSet gives it: in a network namespace of its own, as root without any other capability.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_an_agent_may_is_enough() {
+    let (_, _, container) = workloads().into_iter().find(|(name, ..)| name == "margay-agent").expect("the DaemonSet");
+    let capabilities = strings(&container["securityContext"]["capabilities"]["add"]);
+    let only = capabilities.iter().fold("-all".to_owned(), |only, name| format!("{only},+{}", name.to_lowercase()));
+    let within = |program: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--net", "setpriv", "--no-new-privs"]);
+        command.args([format!("--bounding-set={only}"), format!("--inh-caps={only}")]).arg(program);
+        command
+    };
+    if !within("true").output().is_ok_and(|output| output.status.success()) {
+        eprintln!("left out: not root, or without unshare and setpriv");
+        return;
+    }
+    let shop = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/commands/shop.yaml");
+    let mut agent = within(env!("CARGO_BIN_EXE_margay"));
+    let output = agent.args(["agent", "--once", "--node", "node-2", "-f", shop]).output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(said, "In force on node node-2: 3 policies, on 2 endpoints.\n", "{output:?}");
 }
 
 #[test]

@@ -36,8 +36,11 @@
     - globalnetworksets
     - profiles
     - hostendpoints
-    - felixconfigurations
   verbs: [get, list, watch]
+# By their names, where the agent starts.
+- apiGroups: [projectcalico.org, crd.projectcalico.org]
+  resources: [felixconfigurations]
+  verbs: [get]
 - apiGroups: [projectcalico.org]
   resources: [tier.stagednetworkpolicies, tier.stagedglobalnetworkpolicies]
   verbs: [get, list, watch]
