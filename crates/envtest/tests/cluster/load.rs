@@ -55,12 +55,13 @@ impl Load {
         self.pods.pop_front().map(gone).into_iter().collect()
     }
 
-    /// A pod gets another label.
+    /// A pod gets another label: none of the oldest or the newest, which may go or come at the same time.
     pub(crate) fn pod_changes(&mut self) -> Vec<Write> {
-        if self.pods.is_empty() {
+        let quarter = self.pods.len() / 4;
+        if quarter == 0 {
             return Vec::new();
         }
-        let index = self.below(self.pods.len());
+        let index = quarter + self.below(2 * quarter);
         let metadata = json!({ "name": format!("pod-{}", self.pods[index]), "namespace": SHOP, "labels": { "colour": self.colour() } });
         vec![Write::Patch(json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata }))]
     }

@@ -163,7 +163,9 @@ pub(crate) fn policy(name: &str, of: objects::Labels<'_>, from: objects::Labels<
 pub(crate) fn until_in_force(node: &Namespace, plan: &Plan, when: &str) {
     let wait = || {
         let mut monitor = Monitor::open().expect("netlink");
-        let mut driver = LinuxDriver::new(Options::default()).expect("netlink");
+        // In a cluster an agent has metrics, for which rules count.
+        let options = Options { count: true, ..Options::default() };
+        let mut driver = LinuxDriver::new(options).expect("netlink");
         let deadline = Instant::now() + PATIENCE;
         loop {
             driver.observe(plan);
