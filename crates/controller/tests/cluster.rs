@@ -3,7 +3,7 @@
 use margay_agent::{Applied, Progress, Status};
 use margay_api::{Key, Kind, crd};
 use margay_controller::{Certificate, Controller, Options, Webhook};
-use margay_envtest::{Assets, ControlPlane, Write, Writer, objects};
+use margay_envtest::{Assets, ControlPlane, Error, Write, Writer, objects};
 use margay_kubernetes::Connection;
 use margay_report::{Identity, Os, Reporter};
 use serde_json::{Value, json};
@@ -31,8 +31,15 @@ impl Cluster {
     }
 
     fn create(&self, object: Value) -> Value {
-        let said = object.to_string();
-        self.writer.write(&Write::Create(object)).unwrap_or_else(|error| panic!("{said}: {error}"))
+        self.write(Write::Create(object)).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Writes something, over connections that the server has closed while they were not used.
+    fn write(&self, write: Write) -> Result<Value, String> {
+        self.until("there is an answer", || match self.writer.write(&write) {
+            Err(Error::Unreachable { .. }) => None,
+            outcome => Some(outcome.map_err(|error| error.to_string())),
+        })
     }
 
     /// Makes kinds, and waits until they are served.
@@ -199,7 +206,7 @@ fn what_nodes_report_comes_to_the_status_of_the_policy() {
     assert_eq!(report().map(|now| version(&now)), Some(version(&first)));
 
     // A status goes with its policy.
-    cluster.writer.write(&Write::Delete(policy())).expect("it goes");
+    cluster.write(Write::Delete(policy())).expect("it goes");
     cluster.until("the status is gone", || cluster.get(STATUS).is_none().then_some(()));
     drop(two);
     assert_eq!(cluster.get(LEASE).expect("the lease")["spec"]["holderIdentity"], "", "it is given up");
@@ -255,18 +262,17 @@ fn the_webhook_refuses_and_warns_and_what_was_there_before_is_told() {
         }],
     }));
     let refused = cluster.until("the webhook is asked", || {
-        let made = cluster.writer.write(&Write::Create(policy("after", "app ==")));
+        let made = cluster.write(Write::Create(policy("after", "app ==")));
         if made.is_ok() {
-            cluster.writer.write(&Write::Delete(policy("after", "app =="))).expect("it goes");
+            cluster.write(Write::Delete(policy("after", "app =="))).expect("it goes");
         }
         made.err()
     });
-    let refused = refused.to_string();
     assert!(refused.contains("GlobalNetworkPolicy after: spec.selector: "), "{refused}");
     cluster.create(policy("after", "app == 'web'"));
     let labelled = json!({"apiVersion": "projectcalico.org/v3", "kind": "GlobalNetworkPolicy", "metadata": {"name": "before", "labels": {"a": "b"}}});
-    cluster.writer.write(&Write::Patch(labelled)).expect("what was wrong before may be labelled");
-    cluster.writer.write(&Write::Patch(policy("before", "app == 'web'"))).expect("and be mended");
+    cluster.write(Write::Patch(labelled)).expect("what was wrong before may be labelled");
+    cluster.write(Write::Patch(policy("before", "app == 'web'"))).expect("and be mended");
     cluster.until("it is valid", || cluster.get(status).filter(|status| condition(status, "Valid") == "True Read"));
 }
 
