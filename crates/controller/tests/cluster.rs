@@ -1,5 +1,7 @@
 //! Agents' reports, controllers and the webhook on a real API server, where `KUBEBUILDER_ASSETS` has one.
 
+#![allow(clippy::print_stderr, reason = "a test says what it leaves out")]
+
 use margay_agent::{Applied, Progress, Status};
 use margay_api::{Key, Kind, crd};
 use margay_controller::{Certificate, Controller, Options, Webhook};
@@ -27,6 +29,19 @@ impl Cluster {
         let writer = Writer::new(server.kubeconfig()).expect("a client");
         let cluster = Self { server, writer };
         cluster.create(objects::namespace("shop", &[]));
+        Some(cluster)
+    }
+
+    /// The same, of a server that can be given objects of our own kinds.
+    fn with_kinds() -> Option<Self> {
+        let cluster = Self::start()?;
+        let version = cluster.get("/version").expect("a version");
+        // kube-apiserver 1.20 that was built by Go 1.18 or later ends itself at the first of them: its reflection is not of that Go.
+        if version["minor"].as_str().is_some_and(|minor| minor.starts_with("20")) {
+            eprintln!("left out: a kube-apiserver {} may not survive custom objects", version["gitVersion"]);
+            return None;
+        }
+        cluster.define(crd::Group::Margay);
         Some(cluster)
     }
 
@@ -146,9 +161,23 @@ fn condition(status: &Value, kind: &str) -> String {
 }
 
 #[test]
-fn what_nodes_report_comes_to_the_status_of_the_policy() {
+fn of_two_controllers_one_acts_and_the_other_takes_over_at_once() {
     let Some(cluster) = Cluster::start() else { return };
-    cluster.define(crd::Group::Margay);
+    let holder = || cluster.get(LEASE).map(|lease| lease["spec"]["holderIdentity"].clone());
+    let one = cluster.controller("one");
+    cluster.until("one leads", || one.is_leader().then_some(()));
+    let two = cluster.controller("two");
+    assert_eq!((holder(), two.is_leader()), (Some(json!("one")), false));
+    drop(one);
+    cluster.until("two leads", || two.is_leader().then_some(()));
+    assert_eq!(holder(), Some(json!("two")));
+    drop(two);
+    cluster.until("it is given up", || (holder() == Some(json!(""))).then_some(()));
+}
+
+#[test]
+fn what_nodes_report_comes_to_the_status_of_the_policy() {
+    let Some(cluster) = Cluster::with_kinds() else { return };
     for name in ["a", "b"] {
         cluster.create(objects::node(name));
     }
@@ -214,8 +243,7 @@ fn what_nodes_report_comes_to_the_status_of_the_policy() {
 
 #[test]
 fn the_webhook_refuses_and_warns_and_what_was_there_before_is_told() {
-    let Some(cluster) = Cluster::start() else { return };
-    cluster.define(crd::Group::Margay);
+    let Some(cluster) = Cluster::with_kinds() else { return };
     // A kind without a schema of its own, so that it is ours that reads it.
     cluster.create(json!({
         "apiVersion": "apiextensions.k8s.io/v1",
