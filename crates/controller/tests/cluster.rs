@@ -1,9 +1,11 @@
 //! Agents' reports, controllers and the webhook on a real API server, where `KUBEBUILDER_ASSETS` has one.
 
+#![allow(clippy::print_stderr, reason = "a test says what it leaves out")]
+
 use margay_agent::{Applied, Progress, Status};
 use margay_api::{Key, Kind, crd};
 use margay_controller::{Certificate, Controller, Options, Webhook};
-use margay_envtest::{Assets, ControlPlane, Write, Writer, objects};
+use margay_envtest::{Assets, ControlPlane, Error, Write, Writer, objects};
 use margay_kubernetes::Connection;
 use margay_report::{Identity, Os, Reporter};
 use serde_json::{Value, json};
@@ -30,9 +32,29 @@ impl Cluster {
         Some(cluster)
     }
 
+    /// The same, of a server that can be given objects of our own kinds.
+    fn with_kinds() -> Option<Self> {
+        let cluster = Self::start()?;
+        let version = cluster.get("/version").expect("a version");
+        // kube-apiserver 1.20 that was built by Go 1.18 or later ends itself at the first of them: its reflection is not of that Go.
+        if version["minor"].as_str().is_some_and(|minor| minor.starts_with("20")) {
+            eprintln!("left out: a kube-apiserver {} may not survive custom objects", version["gitVersion"]);
+            return None;
+        }
+        cluster.define(crd::Group::Margay);
+        Some(cluster)
+    }
+
     fn create(&self, object: Value) -> Value {
-        let said = object.to_string();
-        self.writer.write(&Write::Create(object)).unwrap_or_else(|error| panic!("{said}: {error}"))
+        self.write(Write::Create(object)).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Writes something, over connections that the server has closed while they were not used.
+    fn write(&self, write: Write) -> Result<Value, String> {
+        self.until("there is an answer", || match self.writer.write(&write) {
+            Err(Error::Unreachable { .. }) => None,
+            outcome => Some(outcome.map_err(|error| error.to_string())),
+        })
     }
 
     /// Makes kinds, and waits until they are served.
@@ -139,9 +161,23 @@ fn condition(status: &Value, kind: &str) -> String {
 }
 
 #[test]
-fn what_nodes_report_comes_to_the_status_of_the_policy() {
+fn of_two_controllers_one_acts_and_the_other_takes_over_at_once() {
     let Some(cluster) = Cluster::start() else { return };
-    cluster.define(crd::Group::Margay);
+    let holder = || cluster.get(LEASE).map(|lease| lease["spec"]["holderIdentity"].clone());
+    let one = cluster.controller("one");
+    cluster.until("one leads", || one.is_leader().then_some(()));
+    let two = cluster.controller("two");
+    assert_eq!((holder(), two.is_leader()), (Some(json!("one")), false));
+    drop(one);
+    cluster.until("two leads", || two.is_leader().then_some(()));
+    assert_eq!(holder(), Some(json!("two")));
+    drop(two);
+    cluster.until("it is given up", || (holder() == Some(json!(""))).then_some(()));
+}
+
+#[test]
+fn what_nodes_report_comes_to_the_status_of_the_policy() {
+    let Some(cluster) = Cluster::with_kinds() else { return };
     for name in ["a", "b"] {
         cluster.create(objects::node(name));
     }
@@ -199,7 +235,7 @@ fn what_nodes_report_comes_to_the_status_of_the_policy() {
     assert_eq!(report().map(|now| version(&now)), Some(version(&first)));
 
     // A status goes with its policy.
-    cluster.writer.write(&Write::Delete(policy())).expect("it goes");
+    cluster.write(Write::Delete(policy())).expect("it goes");
     cluster.until("the status is gone", || cluster.get(STATUS).is_none().then_some(()));
     drop(two);
     assert_eq!(cluster.get(LEASE).expect("the lease")["spec"]["holderIdentity"], "", "it is given up");
@@ -207,8 +243,7 @@ fn what_nodes_report_comes_to_the_status_of_the_policy() {
 
 #[test]
 fn the_webhook_refuses_and_warns_and_what_was_there_before_is_told() {
-    let Some(cluster) = Cluster::start() else { return };
-    cluster.define(crd::Group::Margay);
+    let Some(cluster) = Cluster::with_kinds() else { return };
     // A kind without a schema of its own, so that it is ours that reads it.
     cluster.create(json!({
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -255,18 +290,17 @@ fn the_webhook_refuses_and_warns_and_what_was_there_before_is_told() {
         }],
     }));
     let refused = cluster.until("the webhook is asked", || {
-        let made = cluster.writer.write(&Write::Create(policy("after", "app ==")));
+        let made = cluster.write(Write::Create(policy("after", "app ==")));
         if made.is_ok() {
-            cluster.writer.write(&Write::Delete(policy("after", "app =="))).expect("it goes");
+            cluster.write(Write::Delete(policy("after", "app =="))).expect("it goes");
         }
         made.err()
     });
-    let refused = refused.to_string();
     assert!(refused.contains("GlobalNetworkPolicy after: spec.selector: "), "{refused}");
     cluster.create(policy("after", "app == 'web'"));
     let labelled = json!({"apiVersion": "projectcalico.org/v3", "kind": "GlobalNetworkPolicy", "metadata": {"name": "before", "labels": {"a": "b"}}});
-    cluster.writer.write(&Write::Patch(labelled)).expect("what was wrong before may be labelled");
-    cluster.writer.write(&Write::Patch(policy("before", "app == 'web'"))).expect("and be mended");
+    cluster.write(Write::Patch(labelled)).expect("what was wrong before may be labelled");
+    cluster.write(Write::Patch(policy("before", "app == 'web'"))).expect("and be mended");
     cluster.until("it is valid", || cluster.get(status).filter(|status| condition(status, "Valid") == "True Read"));
 }
 

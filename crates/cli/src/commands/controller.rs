@@ -84,8 +84,8 @@ fn control(args: &Args) -> Result<Exit, Failure> {
 
 /// The pod's name, or the host's, and the number of the process: of two processes of one pod only one may act, too.
 fn identity() -> String {
-    let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
-    let name = from_environment("MARGAY_POD_NAME", host.as_deref().unwrap_or("controller"));
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "controller".into());
+    let name = from_environment("MARGAY_POD_NAME", host.trim());
     format!("{name}_{}", std::process::id())
 }
 
