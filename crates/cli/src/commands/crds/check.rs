@@ -72,7 +72,7 @@ fn of_others(api: &Api, names: &[&str]) -> Result<Option<String>, Failure> {
     if others.is_empty() {
         return Ok(None);
     }
-    let names = words::list(others.into_iter(), "and");
+    let names = words::list(others, "and");
     Ok(Some(format!(
         "{names}: defined by someone else here. Margay reads these kinds as they are: install its own alone, with --group margay"
     )))
