@@ -32,12 +32,12 @@ pub(super) fn tier(root: &Fields<'_>, head: Head, report: &mut Report) -> Option
     if let Some(at) = root.get("spec") {
         let spec = at.fields(report, TIER, Unknown::Warn);
         order = spec.get("order").and_then(|at| at.float(report));
-        if let Some(at) = spec.get("defaultAction") {
-            if let Some(text) = at.text(report).filter(|text| !text.is_empty()) {
-                match TIER_ACTIONS.iter().find(|(word, _)| *word == text) {
-                    Some((_, action)) => default_action = *action,
-                    None => report.error(at, format!("{text:?} is no defaultAction: those are Deny and Pass"), ""),
-                }
+        if let Some(at) = spec.get("defaultAction")
+            && let Some(text) = at.text(report).filter(|text| !text.is_empty())
+        {
+            match TIER_ACTIONS.iter().find(|(word, _)| *word == text) {
+                Some((_, action)) => default_action = *action,
+                None => report.error(at, format!("{text:?} is no defaultAction: those are Deny and Pass"), ""),
             }
         }
     }
