@@ -2,11 +2,11 @@
 
 #[cfg(any(target_os = "linux", windows))]
 use crate::commands::{agent, cleanup};
+#[cfg(target_os = "linux")]
+use crate::commands::{controller, demo, lab, replay};
 use crate::commands::{
     crds, diags, eval, explain, flows, matrix, migrate, pages, policies, render, selects, snapshot, status, validate,
 };
-#[cfg(target_os = "linux")]
-use crate::commands::{demo, lab, replay};
 use crate::streams::{Exit, Failure, Paint, Streams, Tone};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -48,6 +48,8 @@ enum Command {
     Replay(replay::Args),
     #[cfg(any(target_os = "linux", windows))]
     Cleanup(cleanup::Args),
+    #[cfg(target_os = "linux")]
+    Controller(controller::Args),
     Crds(crds::Args),
     Migrate(migrate::Args),
     Completions(pages::CompletionsArgs),
@@ -114,6 +116,8 @@ fn dispatch(args: Vec<OsString>, streams: &mut Streams<'_>) -> Result<Exit, Fail
         Command::Replay(args) => replay::run(&args, streams),
         #[cfg(any(target_os = "linux", windows))]
         Command::Cleanup(args) => cleanup::run(&args, streams),
+        #[cfg(target_os = "linux")]
+        Command::Controller(args) => controller::run(&args, streams),
         Command::Crds(args) => crds::run(&args, streams),
         Command::Migrate(args) => migrate::run(&args, streams),
         Command::Completions(args) => pages::completions(&args, streams),
@@ -135,9 +139,11 @@ fn invoked_as(args: &[OsString]) -> clap::Command {
 /// The examples of a command and those below it, as kubectl runs them.
 fn named_examples(command: clap::Command) -> clap::Command {
     let command = match command.get_after_help().map(ToString::to_string) {
-        Some(text) => {
-            command.after_help(text.replace("  margay ", "  kubectl margay ").replace("| margay ", "| kubectl margay "))
-        }
+        Some(text) => command.after_help(
+            ["  margay ", "| margay ", "&& margay "]
+                .iter()
+                .fold(text, |text, from| text.replace(from, &from.replace("margay", "kubectl margay"))),
+        ),
         None => command,
     };
     command.mut_subcommands(named_examples)

@@ -46,7 +46,12 @@ impl Input {
         folders.extend(files);
         if folders.len() > 1 {
             let files = &self.filename;
-            let names = words::list(files.iter().map(|path| path.display().to_string()), "and");
+            let names = words::list(
+                files
+                    .iter()
+                    .map(|path| if is_stdin(path) { "standard input".to_owned() } else { path.display().to_string() }),
+                "and",
+            );
             writeln!(streams.stderr, "what-if: the cluster as it would be with {names} applied")?;
         }
         Ok(folders)

@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
+use tracing::dispatcher::{get_default, with_default};
 use tracing::{info, warn};
 
 /// How long is waited for what changes together of a policy: so it is also the least time between two writes of one.
@@ -77,12 +78,11 @@ impl Controller {
         let election = Arc::new(Mutex::new(Election::new(&options.identity)));
         let (stop_election, stop) = channel();
         let place = Place { namespace: options.namespace.clone(), name: options.lease.clone() };
-        let (elects, client) = (Arc::clone(&election), client(&options.connection)?);
-        let lease = thread::Builder::new().name("lease".into());
-        let lease = lease.spawn(move || take_part(client, &place, &elects, &stop, wake))?;
+        let (elects, own) = (Arc::clone(&election), client(&options.connection)?);
+        let lease = spawn("lease", move || take_part(own, &place, &elects, &stop, wake))?;
 
-        let desk = Desk::new(client_of(options)?, cluster, Arc::clone(&election), &options.identity);
-        let work = thread::Builder::new().name("statuses".into()).spawn(move || desk.run(&messages))?;
+        let desk = Desk::new(client(&options.connection)?, cluster, Arc::clone(&election), &options.identity);
+        let work = spawn("statuses", move || desk.run(&messages))?;
         Ok(Self { inbox, stop_election, threads: [Some(work), Some(lease)], election })
     }
 
@@ -110,15 +110,17 @@ fn client(connection: &Connection) -> Result<(Runtime, Objects), ConnectionError
     Ok((runtime, objects))
 }
 
-fn client_of(options: &Options) -> Result<(Runtime, Objects), ConnectionError> {
-    client(&options.connection)
+/// Starts a thread whose lines go where those of this one go.
+pub(crate) fn spawn(name: &str, act: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    let lines = get_default(Clone::clone);
+    thread::Builder::new().name(name.into()).spawn(move || with_default(&lines, act))
 }
 
 /// Follows the reports on a thread that ends with the next that it hears after nobody listens.
 fn follow_reports(connection: &Connection, inbox: Sender<Message>) -> Result<(), ConnectionError> {
     let (runtime, objects) = client(connection)?;
     let follow = move || runtime.block_on(follow(objects, |told| inbox.send(Message::Reports(told)).is_ok()));
-    thread::Builder::new().name("reports".into()).spawn(follow)?;
+    spawn("reports", follow).map(drop)?;
     Ok(())
 }
 

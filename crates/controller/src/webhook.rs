@@ -1,6 +1,7 @@
 //! The validating admission webhook over HTTPS.
 
 use crate::certificate::{Certificate, CertificateError, Loaded};
+use crate::controller::spawn;
 use crate::review;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
@@ -12,7 +13,6 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::sync::{Semaphore, oneshot};
@@ -69,7 +69,7 @@ impl Webhook {
         let address = listener.local_addr()?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
-        thread::Builder::new().name("webhook".into()).spawn(move || {
+        spawn("webhook", move || {
             let current = Arc::new(Mutex::new(loaded));
             runtime.spawn(reload(certificate, Arc::clone(&current)));
             runtime.spawn(serve(listener, current));

@@ -20,7 +20,8 @@ const QUIET: Duration = Duration::from_secs(330);
 /// Bytes of an answer.
 const LONGEST: usize = 64 << 20;
 
-/// Reads and writes single objects. A request is made once: when to try again is the caller's to know, who has something newer by then.
+/// Reads and writes single objects. A request is made anew once where there was no answer: when to try again after that is the caller's to know, who has
+/// something newer by then.
 ///
 /// Paths are those of the API, `/apis/margay.io/v1alpha1/nodereports/worker-1`; names of objects need no escapes in them.
 pub struct Objects {
@@ -177,13 +178,19 @@ impl Objects {
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<(&str, &Value)>) -> Result<Value, Refusal> {
-        let answer = timeout(ANSWER, self.answer(method, path, body)).await;
-        let answer = answer.unwrap_or_else(|_| Err(Refusal::Unreachable("it takes too long".into())));
-        if matches!(answer, Err(Refusal::Unreachable(_) | Refusal::Refused { code: 401, .. })) {
-            // The token or a certificate may be another by now.
-            self.door.renew().await;
+        let answer = self.once(method.clone(), path, body).await;
+        if !matches!(answer, Err(Refusal::Unreachable(_) | Refusal::Refused { code: 401, .. })) {
+            return answer;
         }
-        answer
+        // The connection may be one that the server has closed since it was last used, and the token or a certificate may be another by now. What was
+        // done without an answer is done twice: it is the same, or a conflict.
+        self.door.renew().await;
+        self.once(method, path, body).await
+    }
+
+    async fn once(&self, method: Method, path: &str, body: Option<(&str, &Value)>) -> Result<Value, Refusal> {
+        let answer = timeout(ANSWER, self.answer(method, path, body)).await;
+        answer.unwrap_or_else(|_| Err(Refusal::Unreachable("it takes too long".into())))
     }
 
     async fn answer(&self, method: Method, path: &str, body: Option<(&str, &Value)>) -> Result<Value, Refusal> {

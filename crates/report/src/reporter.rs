@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
+use tracing::dispatcher::{get_default, with_default};
 use tracing::{info, warn};
 
 /// The field manager of what an agent applies.
@@ -62,7 +63,10 @@ impl Reporter {
         let mailbox = Arc::new(Mailbox::default());
         let teller = Teller::new(runtime, objects, identity);
         let letters = Arc::clone(&mailbox);
-        thread::Builder::new().name("report".into()).spawn(move || teller.run(&letters))?;
+        // Lines go where those of this thread go.
+        let lines = get_default(Clone::clone);
+        let run = move || with_default(&lines, || teller.run(&letters));
+        thread::Builder::new().name("report".into()).spawn(run)?;
         Ok(Self(mailbox))
     }
 

@@ -4,6 +4,8 @@
 pub(crate) mod agent;
 #[cfg(any(target_os = "linux", windows))]
 pub(crate) mod cleanup;
+#[cfg(target_os = "linux")]
+pub(crate) mod controller;
 pub(crate) mod crds;
 #[cfg(target_os = "linux")]
 pub(crate) mod demo;

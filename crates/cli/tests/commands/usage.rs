@@ -32,6 +32,7 @@ fn help_has_examples_and_speaks_of_kubectl_where_it_runs_it() {
         ("margay validate --help", "Examples:"),
         ("kubectl-margay snapshot --help", "  kubectl margay snapshot > cluster.yaml"),
         ("kubectl-margay status --help", "  kubectl margay status shop/web"),
+        ("kubectl-margay status --help", "&& kubectl margay status --wait"),
         ("kubectl-margay flows --help", "  kubectl margay flows -f --verdict deny"),
         ("kubectl-margay diags --help", "  kubectl margay diags -o incident.tar.gz"),
         ("margay snapshot --help", "| margay matrix"),

@@ -42,7 +42,9 @@ fn exactly_what_is_read_may_be_read() {
     let controller = reading(|kind| kind == Kind::Node || is_enforced(kind));
     let felix = ["projectcalico.org", "crd.projectcalico.org"]
         .map(|group| (group.to_owned(), "felixconfigurations".to_owned()));
-    for (role, expected, by_name) in [("margay-agent", agent, &felix[..]), ("margay-controller", controller, &[])] {
+    for (role, expected, by_name) in
+        [("margay-agent", agent, &felix[..]), ("margay-controller", controller, &felix[..0])]
+    {
         for verb in ["get", "list", "watch"] {
             let mut may = with_verb(&object("ClusterRole", role)["rules"], verb);
             may.retain(|resource| !is_beside(resource));

@@ -36,14 +36,8 @@ impl Follower {
 
     /// Follows the cluster of a kubeconfig in a folder.
     pub(crate) fn with(cluster: &str, user: &str, home: TempDir) -> Self {
-        let path = home.path().join("config");
-        let config = format!(
-            "{{apiVersion: v1, kind: Config, current-context: c, contexts: [{{name: c, context: {{cluster: c, user: u}}}}], \
-             clusters: [{{name: c, cluster: {{{cluster}}}}}], users: [{{name: u, user: {{{user}}}}}]}}"
-        );
-        std::fs::write(&path, config).expect("a file");
+        let connection = connection(cluster, user, &home);
         let (wake, woken) = channel();
-        let connection = Connection { kubeconfig: Some(path), context: None };
         let cluster = Cluster::follow(&connection, move || {
             let _ = wake.send(());
         })
@@ -71,6 +65,17 @@ impl Follower {
             let _ = self.woken.recv_timeout(left);
         }
     }
+}
+
+/// What leads to a cluster, as a kubeconfig in a folder says it.
+pub(crate) fn connection(cluster: &str, user: &str, home: &TempDir) -> Connection {
+    let path = home.path().join("config");
+    let config = format!(
+        "{{apiVersion: v1, kind: Config, current-context: c, contexts: [{{name: c, context: {{cluster: c, user: u}}}}], \
+         clusters: [{{name: c, cluster: {{{cluster}}}}}], users: [{{name: u, user: {{{user}}}}}]}}"
+    );
+    std::fs::write(&path, config).expect("a file");
+    Connection { kubeconfig: Some(path), context: None }
 }
 
 pub(crate) fn anywhere() -> SocketAddr {

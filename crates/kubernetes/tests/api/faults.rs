@@ -1,10 +1,13 @@
 //! What goes wrong between a client and a server: certificates, tokens, bytes that come slowly, lies, refusals. The clocks are decades apart throughout.
 
-use crate::cluster::{Follower, anywhere};
+use crate::cluster::{Follower, anywhere, connection};
 use crate::http::{Server, Store};
 use crate::tls::Authority;
+use margay_api::Kind;
+use margay_kubernetes::Api;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// A store of eight namespaces, whose server speaks TLS.
@@ -27,11 +30,15 @@ fn home(authority: &Authority, token: &str) -> TempDir {
     home
 }
 
-/// Follows a server by the files of a folder, as a pod does by those of its service account.
-fn follow(server: &Server, home: TempDir) -> Follower {
+/// Where a server is and who we are, by the files of a folder, as a pod has them of its service account.
+fn by_files(server: &Server, home: &TempDir) -> [String; 2] {
     let path = |name: &str| home.path().join(name).display().to_string();
     let cluster = format!("server: \"https://{}\", certificate-authority: \"{}\"", server.address, path("ca.crt"));
-    let user = format!("tokenFile: \"{}\"", path("token"));
+    [cluster, format!("tokenFile: \"{}\"", path("token"))]
+}
+
+fn follow(server: &Server, home: TempDir) -> Follower {
+    let [cluster, user] = by_files(server, &home);
     Follower::with(&cluster, &user, home)
 }
 
@@ -171,5 +178,35 @@ fn a_server_that_is_busy_is_given_time() {
         keeps_up(&mut follower, &store, "more");
         let said = format!("with {status}");
         assert!(follower.problems.iter().any(|problem| problem.contains(&said)), "{:?}", follower.problems);
+    }
+}
+
+#[test]
+fn who_asks_once_gets_an_answer_or_a_reason() {
+    let (ours, others) = (Authority::new(), Authority::new());
+    type Case<'a> = (&'a str, fn(&Store), &'a Authority, Result<usize, &'a str>);
+    let cases: [Case<'_>; 7] = [
+        ("pages", |_| {}, &ours, Ok(8)),
+        ("bytes one by one", |store| store.faults().dribbles = true, &ours, Ok(8)),
+        ("a busy server", |store| store.faults().busy = Some((2, 429, 1)), &ours, Ok(8)),
+        ("one that starts", |store| store.faults().busy = Some((1, 503, 0)), &ours, Ok(8)),
+        ("who may not", |store| store.faults().busy = Some((9, 403, 0)), &ours, Err("403 (the user may not read it")),
+        ("another token", |store| store.faults().token = Some("x".into()), &ours, Err("401 (the token or certificate")),
+        ("another authority", |_| {}, &others, Err("did not sign it")),
+    ];
+    for (what, fault, believed, expected) in cases {
+        let store = store(&ours);
+        fault(&store);
+        let server = Server::start(&store, anywhere());
+        let home = home(believed, "t");
+        let [cluster, user] = by_files(&server, &home);
+        let api = Api::connect(&connection(&cluster, &user, &home), Duration::from_secs(30)).expect("a connection");
+        let listed = api.everything(|kind| kind == Kind::Namespace, |_, _| {});
+        let found = listed.map(|listed| listed[0].1.len()).map_err(|error| error.to_string());
+        match (found, expected) {
+            (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{what}"),
+            (Err(said), Err(expected)) => assert!(said.contains(expected), "{what}: {said}"),
+            (found, _) => panic!("{what}: {found:?}"),
+        }
     }
 }

@@ -26,6 +26,7 @@ use margay_dataplane::{Driver, Object, Recorder};
 use margay_datastore::snapshot::{self, Kept, Remembered};
 use margay_datastore::{Folder, Recorded, Source};
 use margay_kubernetes::{Cluster, Connection};
+use margay_report::{Identity, Os, Reporter};
 use margay_telemetry::Telemetry;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -166,9 +167,11 @@ fn follow(args: &Args, settings: &Settings, waker: &Waker) -> Result<Status, Fai
     if !args.once {
         observe::serve(settings, &telemetry);
     }
+    let reporter = reporter(args, settings)?;
+    let reporter = reporter.as_ref();
     let driver: Box<dyn Driver> = match args.dry_run {
         true => Box::new(Recorder::default()),
-        false => match driver(args, settings, &telemetry, waker)? {
+        false => match driver(args, settings, &telemetry, reporter, waker)? {
             ControlFlow::Continue(driver) => driver,
             ControlFlow::Break(status) => return Ok(*status),
         },
@@ -186,7 +189,7 @@ fn follow(args: &Args, settings: &Settings, waker: &Waker) -> Result<Status, Fai
     }
     let deadline = args.once.then(|| Instant::now() + ONCE);
     agent.run(waker, deadline, |status| {
-        keep(settings, status);
+        keep(settings, reporter, status);
         if args.once && status.is_settled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     info!("stopped: what is in force stays in force");
@@ -267,6 +270,7 @@ fn driver(
     args: &Args,
     settings: &Settings,
     telemetry: &Telemetry,
+    reporter: Option<&Reporter>,
     waker: &Waker,
 ) -> Result<ControlFlow<Box<Status>, Box<dyn Driver>>, Failure> {
     let since = Instant::now();
@@ -279,7 +283,7 @@ fn driver(
         };
         let failing = Failing { object: Object::All, error: failure.clone(), since };
         let status = Status::unready(settings.node.clone(), failing);
-        keep(settings, &status);
+        keep(settings, reporter, &status);
         if failure != said {
             warn!("nothing is programmed, and what is in force stays in force (it is tried again soon): {failure}");
             said = failure;
@@ -295,8 +299,26 @@ fn driver(
     }
 }
 
-/// Keeps the file of the status.
-fn keep(settings: &Settings, status: &Status) {
+/// What tells the cluster how this node is doing, where there is a cluster to tell and the agent stays.
+fn reporter(args: &Args, settings: &Settings) -> Result<Option<Reporter>, Failure> {
+    if args.once || args.dry_run || !settings.report || args.reads() == Reads::Files {
+        return Ok(None);
+    }
+    let identity = Identity {
+        node: settings.node.clone(),
+        os: Os::HERE,
+        version: env!("CARGO_PKG_VERSION"),
+        started: Instant::now(),
+    };
+    let reporter = Reporter::start(&args.connection(), identity);
+    reporter.map(Some).map_err(|error| Failure::usage(format!("{error}; what is in force stays in force")))
+}
+
+/// Keeps the file of the status, and tells the cluster.
+fn keep(settings: &Settings, reporter: Option<&Reporter>, status: &Status) {
+    if let Some(reporter) = reporter {
+        reporter.tell(status);
+    }
     if let Some(file) = &settings.status_file
         && let Err(error) = status::write(status, file)
     {

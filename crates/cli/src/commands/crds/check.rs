@@ -74,7 +74,7 @@ fn of_others(api: &Api, names: &[&str]) -> Result<Option<String>, Failure> {
     }
     let names = words::list(others.into_iter(), "and");
     Ok(Some(format!(
-        "{names} : defined by someone else here. Margay reads these kinds as they are: install its own alone, with --group margay"
+        "{names}: defined by someone else here. Margay reads these kinds as they are: install its own alone, with --group margay"
     )))
 }
 
