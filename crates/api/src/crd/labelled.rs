@@ -3,7 +3,7 @@
 use super::calico::{V3, status};
 use super::definition::{Column, Definition};
 use super::pattern;
-use super::rule::{Side, protocol_with_ports, rules};
+use super::rule::{Side, has_protocol_with_ports, protocol_with_ports, rules};
 use super::schema::Schema;
 use crate::decode::labelled::{FIXED_TIERS, TIER_ACTIONS};
 use serde_json::Value;
@@ -86,7 +86,7 @@ fn host_endpoint() -> Value {
         ("interfaceName", "The interface; * is every interface of the node.", Schema::text().pattern("^([*]|[A-Za-z0-9_.-]{1,15})?$").longest(15)),
         ("expectedIPs", "Addresses, one of which the interface has.", Schema::list(Schema::text().longest(pattern::LONGEST_NET).pattern(&pattern::address())).most(1024)),
         ("profiles", "Profiles by name, in order.", Schema::list(Schema::text().longest(253).pattern(&pattern::dns_name()))),
-        ("ports", "Names for ports of the node.", Schema::list(port.need(&["name", "protocol", "port"]))),
+        ("ports", "Names for ports of the node.", Schema::list(has_protocol_with_ports(port.need(&["name", "protocol", "port"]))).most(1024)),
     ])
     .check("has(self.node) && size(self.node) > 0", "a host endpoint needs a node")
     .check(

@@ -48,6 +48,11 @@ pub(super) fn protocol_with_ports() -> Schema {
     protocol_of(&WITH_PORTS, "6|17|132")
 }
 
+/// A named port whose protocol has ports: that a number is one of theirs is beyond a pattern.
+pub(super) fn has_protocol_with_ports(port: Schema) -> Schema {
+    port.check(is_one_of("protocol", &WITH_PORTS), "the protocol of a named port is TCP, UDP or SCTP")
+}
+
 fn protocol() -> Schema {
     protocol_of(&NAMED, pattern::ANY_NUMBER)
 }
