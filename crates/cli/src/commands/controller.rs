@@ -58,7 +58,10 @@ pub(crate) fn run(args: &Args, _streams: &mut Streams<'_>) -> Result<Exit, Failu
 /// Runs until it is to stop.
 fn control(args: &Args) -> Result<Exit, Failure> {
     let (stop, stopped) = channel();
-    let caught = ctrlc::set_handler(move || drop(stop.send(())));
+    let caught = ctrlc::set_handler(move || {
+        // Nobody is there to be told when it has stopped already.
+        let _ = stop.send(());
+    });
     caught.map_err(|error| Failure::usage(format!("signals can't be caught: {error}")))?;
     let options = Options {
         connection: Connection { kubeconfig: args.kubeconfig.clone(), context: args.context.clone() },
