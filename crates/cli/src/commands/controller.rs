@@ -59,6 +59,7 @@ pub(crate) fn run(args: &Args, _streams: &mut Streams<'_>) -> Result<Exit, Failu
 fn control(args: &Args) -> Result<Exit, Failure> {
     let (stop, stopped) = channel();
     let caught = ctrlc::set_handler(move || {
+        // Nobody is there to be told when it has stopped already.
         let _ = stop.send(());
     });
     caught.map_err(|error| Failure::usage(format!("signals can't be caught: {error}")))?;
