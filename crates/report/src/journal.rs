@@ -127,8 +127,8 @@ impl Journal {
 
     fn create(&mut self, notice: Notice, clock: Clock, now: Instant) -> Posting {
         let Regarding { api_version, kind, namespace, name } = &notice.regarding;
-        // Events about what is in no namespace are in this one.
-        let place = if namespace.is_empty() { "default" } else { namespace };
+        // Events about what is in no namespace: the one place that every version of the API server takes them in (before 1.21 `default` was refused).
+        let place = if namespace.is_empty() { "kube-system" } else { namespace };
         let since = clock.system(now).duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos();
         let stem: String = name.chars().take(LONGEST_NAME).collect();
         // The count tells apart what was noticed in the same moment.
@@ -222,7 +222,7 @@ mod tests {
     fn what_is_in_no_namespace_has_its_events_in_default() {
         let (mut journal, clock, now) = start();
         let posting = journal.take(notice("", "node-1"), clock, now).expect("an event");
-        assert_eq!(posting.path, "/apis/events.k8s.io/v1/namespaces/default/events");
+        assert_eq!(posting.path, "/apis/events.k8s.io/v1/namespaces/kube-system/events");
         assert_eq!(posting.body["regarding"].get("namespace"), None);
     }
 

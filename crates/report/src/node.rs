@@ -77,7 +77,7 @@ pub fn report_of(identity: &Identity, status: &Status, clock: Clock) -> NodeRepo
         os: identity.os.name().into(),
         version: identity.version.into(),
         in_sync: status.in_sync,
-        from_snapshot: false,
+        from_snapshot: status.from_snapshot,
         started_at: clock.time(identity.started),
         endpoints: status.endpoints as u64,
         waiting: status.waiting as u64,

@@ -105,11 +105,12 @@ pub(super) fn host_endpoint(root: &Fields<'_>, head: Head, report: &mut Report) 
     {
         report.error(at, format!("{name:?} is no interface: * or at most 15 letters, digits, _, . and -"), "");
     }
-    let mut expected_ips = Vec::new();
+    let (mut expected_ips, mut expects) = (Vec::new(), false);
     if let Some(list) = spec.get("expectedIPs") {
-        expected_ips = list.items(report).filter_map(|at| address(at, report)).collect();
+        let addresses = list.items(report).inspect(|_| expects = true).filter_map(|at| address(at, report));
+        expected_ips = addresses.collect();
     }
-    if interface.is_none() && expected_ips.is_empty() {
+    if interface.is_none() && !expects {
         report.error(
             at,
             "needs an interfaceName or expectedIPs, to know which interface it is",
