@@ -11,7 +11,7 @@ use crate::log::LogEntry;
 use crate::object::State;
 use margay_hcn::{ErrorCode, Guid};
 use serde_json::Value;
-use std::sync::PoisonError;
+use std::sync::{MutexGuard, PoisonError};
 
 /// A call on its way.
 pub(crate) struct Call<'a> {
@@ -61,8 +61,8 @@ impl Emulator {
         call: Call<'_>,
         work: impl FnOnce(&mut State, &Value) -> Answer<T>,
     ) -> Result<T, Stop> {
-        let mut policies = 0;
-        let done = self.carry_out(&call, &mut policies, work);
+        let (mut turn, mut policies) = (None, 0);
+        let done = self.carry_out(&call, &mut turn, &mut policies, work);
         let (error, why) = match &done {
             Ok(_) => (None, String::new()),
             Err(Stop::Refused(refusal)) => (Some(refusal.code), refusal.why.clone()),
@@ -73,6 +73,7 @@ impl Emulator {
         let entry =
             LogEntry { at: self.clock().now(), call: call.name, body: call.body.to_owned(), policies, error, why };
         self.log().push(entry);
+        drop(turn);
         // The call is over: whoever is told may call in turn.
         let told = std::mem::take(&mut self.state().outbox);
         told.iter().for_each(|notification| self.tell(notification));
@@ -88,9 +89,11 @@ impl Emulator {
         counters.policies += if writes { policies as u64 } else { 0 };
     }
 
-    fn carry_out<T>(
-        &self,
+    /// Where calls go one by one, `turn` is held from here on: whoever keeps the log lets the next one in.
+    fn carry_out<'a, T>(
+        &'a self,
         call: &Call<'_>,
+        turn: &mut Option<MutexGuard<'a, ()>>,
         policies: &mut usize,
         work: impl FnOnce(&mut State, &Value) -> Answer<T>,
     ) -> Result<T, Stop> {
@@ -98,7 +101,7 @@ impl Emulator {
         let admission = life.admit(call.operation, call.object).map_err(Stop::Broken)?;
         let has = |effect: Effect| admission.effects.contains(&effect);
         let serial = self.config().knobs.calls == Calls::Serial;
-        let _turn = serial.then(|| life.turn.lock().unwrap_or_else(PoisonError::into_inner));
+        *turn = serial.then(|| life.turn.lock().unwrap_or_else(PoisonError::into_inner));
         let body = read(call.body)?;
         *policies = count_policies(&body);
         if has(Effect::Hang) {
