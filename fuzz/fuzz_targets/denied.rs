@@ -2,14 +2,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use margay_linux::Header;
+use margay_linux::read_header;
 use margay_nftables::{decode, nflog};
 
 fuzz_target!(|bytes: &[u8]| {
-    let _ = Header::read(bytes);
+    let _ = read_header(bytes);
     for message in decode::messages(bytes).flatten() {
         if let Ok(Some(packet)) = nflog::Packet::decode(&message) {
-            let _ = Header::read(packet.payload);
+            let _ = read_header(packet.payload);
         }
     }
 });

@@ -7,7 +7,7 @@ use margay_datastore::Event;
 use margay_kubernetes::{Reflector, Resource};
 use std::collections::HashSet;
 
-/// The first byte says what the rest of a record is: a page, a line, a refusal, or that there was no answer. Records end with a zero.
+// The first byte says what the rest of a record is: a page, a line, a refusal, or that there was no answer. Records end with a zero.
 fuzz_target!(|bytes: &[u8]| {
     let mut reflector = Reflector::new(Resource::of(Kind::Namespace, "v1"), 3);
     let mut known: HashSet<Key> = HashSet::new();

@@ -14,6 +14,10 @@ pub fn run(args: &[String]) -> Result<()> {
     step("format", &mut cargo(&["fmt", "--all", "--check"]))?;
     crate::tidy::run()?;
     step("lints", &mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
+    // A workspace of its own, with a lock file of its own, that nothing else would miss.
+    let fuzz =
+        ["check", "--quiet", "--locked", "--bins", "--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz"];
+    step("fuzz targets compile", &mut cargo(&fuzz))?;
     let mut tests = cargo(&["test", "--workspace", "--all-targets"]);
     let mut docs = cargo(&["test", "--workspace", "--doc", "--quiet"]);
     if long {

@@ -1,7 +1,7 @@
 //! Which policies the node's endpoints have, and whether they are in force.
 
 use crate::{Applied, Progress};
-use margay_api::{Key, Kind, Update};
+use margay_api::{Key, Update};
 use margay_dataplane::{Driver, Object, Reconciler};
 use margay_policy::{Changes, Delta, EndpointId, Plan, PolicyId, StackId};
 use std::collections::{BTreeMap, HashMap};
@@ -21,7 +21,7 @@ pub(crate) struct Policies {
 impl Policies {
     /// Takes in what the source says.
     pub(crate) fn take(&mut self, update: &Update) {
-        if !is_policy(update.key.kind) {
+        if !update.key.kind.is_enforced() {
             return;
         }
         self.stale = true;
@@ -87,7 +87,7 @@ impl Policies {
             }
         }
         let of = |(id, worst): (PolicyId, Worst)| {
-            let key = plan.policies.get(id).map(|policy| &policy.key).filter(|key| is_policy(key.kind))?;
+            let key = plan.policies.get(id).map(|policy| &policy.key).filter(|key| key.kind.is_enforced())?;
             let fails = failing.get(&Object::Policy(key.clone())).copied();
             let changed = self.changed.get(key).copied().unwrap_or_default();
             let error = || {
@@ -140,17 +140,4 @@ impl Worst {
             (one, two) => one.or(two),
         };
     }
-}
-
-/// Whether objects of this kind are policies that can be enforced.
-fn is_policy(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::NetworkPolicy
-            | Kind::ClusterNetworkPolicy
-            | Kind::AdminNetworkPolicy
-            | Kind::BaselineAdminNetworkPolicy
-            | Kind::CalicoNetworkPolicy
-            | Kind::GlobalNetworkPolicy
-    )
 }

@@ -57,6 +57,21 @@ impl Kind {
         }
     }
 
+    /// The kinds of policy that are enforced; staged ones are not.
+    pub const ENFORCED: [Kind; 6] = [
+        Kind::NetworkPolicy,
+        Kind::ClusterNetworkPolicy,
+        Kind::AdminNetworkPolicy,
+        Kind::BaselineAdminNetworkPolicy,
+        Kind::CalicoNetworkPolicy,
+        Kind::GlobalNetworkPolicy,
+    ];
+
+    /// Whether objects of this kind are policies that are enforced.
+    pub fn is_enforced(self) -> bool {
+        Self::ENFORCED.contains(&self)
+    }
+
     /// The API group, empty for core.
     pub fn group(self) -> &'static str {
         match self {

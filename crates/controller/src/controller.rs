@@ -2,7 +2,7 @@
 
 use crate::conditions::{settled, status};
 use crate::election::Election;
-use crate::fold::{Fold, POLICIES};
+use crate::fold::Fold;
 use crate::follow::{Told, follow};
 use crate::lease::{Place, take_part};
 use crate::notices::notices;
@@ -71,7 +71,7 @@ impl Controller {
             let inbox = inbox.clone();
             move || drop(inbox.send(Message::Wake))
         };
-        let needs = |kind| kind == Kind::Node || POLICIES.contains(&kind);
+        let needs = |kind: Kind| kind == Kind::Node || kind.is_enforced();
         let cluster = Cluster::follow_only(&options.connection, needs, wake.clone())?;
         follow_reports(&options.connection, inbox.clone())?;
 
@@ -233,7 +233,7 @@ impl Desk {
                     info!("{} policies and {} nodes are known", self.fold.known().count(), self.nodes.len());
                 }
                 // A policy that can't be read at all is no update.
-                Event::Problem(Problem { key: Some(key), .. }) if POLICIES.contains(&key.kind) => self.fold.policy(key),
+                Event::Problem(Problem { key: Some(key), .. }) if key.kind.is_enforced() => self.fold.policy(key),
                 Event::Problem(problem) if problem.key.is_none() => warn!("{problem}"),
                 Event::Problem(_) => {}
             }

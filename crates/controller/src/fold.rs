@@ -159,17 +159,7 @@ fn key_of(report: &PolicyReport) -> Option<Key> {
     Some(Key { kind, namespace: report.namespace.as_str().into(), name: report.name.as_str().into() })
 }
 
-/// The kinds that have a status.
-pub const POLICIES: [Kind; 6] = [
-    Kind::NetworkPolicy,
-    Kind::ClusterNetworkPolicy,
-    Kind::AdminNetworkPolicy,
-    Kind::BaselineAdminNetworkPolicy,
-    Kind::CalicoNetworkPolicy,
-    Kind::GlobalNetworkPolicy,
-];
-
 /// The kind of policy by this group and name.
 pub fn kind_of(group: &str, name: &str) -> Option<Kind> {
-    POLICIES.into_iter().find(|kind| kind.group() == group && kind.name() == name)
+    Kind::ENFORCED.into_iter().find(|kind| kind.group() == group && kind.name() == name)
 }

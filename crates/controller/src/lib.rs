@@ -57,5 +57,5 @@ pub use certificate::{Certificate, CertificateError};
 pub use conditions::{TYPES, settled, status};
 pub use controller::{Controller, Options};
 pub use election::{Election, HOLD, LEASE, Lease, RETRY};
-pub use fold::{Fold, Heard, OnNode, POLICIES, kind_of};
+pub use fold::{Fold, Heard, OnNode, kind_of};
 pub use webhook::{Webhook, WebhookError};

@@ -5,6 +5,7 @@
 //! - [`Reconciler`]: stands between the engine and a driver. It decides when to try again, looks from time to time at what is really there, and
 //!   knows of every endpoint whether its policy is in force.
 //! - [`Recorder`]: a driver that only remembers, and checks that what it is told is in order; with faults to inject.
+//! - [`LoggedPacket`]: a packet that a rule told of, in the words that every driver and every log of flows share.
 //! - [`conformance`]: the suite that every driver runs.
 //!
 //! This crate must never know any one data plane. It has no async runtime, and no clock: time comes in from the caller.
@@ -19,9 +20,11 @@
 
 pub mod conformance;
 mod driver;
+mod logged;
 mod reconciler;
 mod recorder;
 
 pub use driver::{Driver, Event, Object, Retry, touched};
+pub use logged::{Header, LoggedPacket, Reason, Verdict};
 pub use reconciler::{Metrics, Reconciler};
 pub use recorder::{Recorder, State};

@@ -1,6 +1,7 @@
 //! Which rule it was: in the prefix of a packet that is logged, and in the comment of a rule that counts.
 
 use crate::Options;
+use margay_dataplane::{Reason, Verdict};
 use margay_nftables::expr::Log;
 use margay_nftables::{Rule, Verdict as NftVerdict};
 use margay_policy::Direction;
@@ -10,45 +11,13 @@ const OURS: &str = "margay";
 /// The longest prefix that the kernel takes, in bytes.
 const LONGEST: usize = 127;
 
-/// What a rule did with a packet that it logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Verdict {
-    /// Dropped it.
-    Deny,
-    /// Nothing: it is a Log rule.
-    Log,
-}
-
-/// Why a packet was logged.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reason {
-    /// A rule of a policy.
-    Rule {
-        /// The policy's stable name ([`PlanPolicy::name`](margay_policy::PlanPolicy)), as text.
-        policy: String,
-        /// The rule's index in the resource.
-        index: u16,
-    },
-    /// It was in the scope of policies of a tier, and none of their rules matched: what they select is denied by default.
-    TierEnd {
-        /// The tier; the end of it is cut off where it is very long.
-        tier: String,
-    },
-    /// No policy selects the endpoint, and none of its profiles allows it.
-    NoProfile,
-    /// An address in the pod CIDR of the node, which no known pod has.
-    UnknownPod,
-}
-
-impl Reason {
-    /// What a rule's comment says.
-    fn comment(&self) -> String {
-        match self {
-            Reason::Rule { policy, index } => format!("{policy} {index}"),
-            Reason::TierEnd { tier } => format!("end of tier {tier}"),
-            Reason::NoProfile => "no profile allows it".into(),
-            Reason::UnknownPod => "of no known pod".into(),
-        }
+/// What a rule's comment says.
+fn comment(reason: &Reason) -> String {
+    match reason {
+        Reason::Rule { policy, index } => format!("{policy} {index}"),
+        Reason::TierEnd { tier } => format!("end of tier {tier}"),
+        Reason::NoProfile => "no profile allows it".into(),
+        Reason::UnknownPod => "of no known pod".into(),
     }
 }
 
@@ -90,7 +59,7 @@ pub(crate) fn finish(rule: Rule, direction: Direction, reason: &Reason, options:
         true => rule.with(Log::nflog(options.nflog_group, prefix(Verdict::Deny, direction, reason))),
         false => rule,
     };
-    rule.verdict(NftVerdict::Drop).with_comment(&reason.comment())
+    rule.verdict(NftVerdict::Drop).with_comment(&comment(reason))
 }
 
 /// The comment of a policy's rule: `NetworkPolicy shop/db ingress[4]`.
@@ -107,7 +76,8 @@ pub(crate) fn read_comment(comment: &str) -> Option<(&str, &str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, Reason, Verdict, prefix, read, read_comment, rule_comment};
+    use super::{LONGEST, prefix, read, read_comment, rule_comment};
+    use margay_dataplane::{Reason, Verdict};
     use margay_policy::Direction::{Egress, Ingress};
 
     #[test]

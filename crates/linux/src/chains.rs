@@ -5,9 +5,10 @@
 //! policy that has one stand in its tiers' chains themselves, and need no packet mark, which others may use.
 
 use crate::Options;
-use crate::attribution::{Reason, Verdict as Said, finish, prefix, rule_comment};
+use crate::attribution::{finish, prefix, rule_comment};
 use crate::names::{self, Lane};
 use crate::rule::{Outcome, lower};
+use margay_dataplane::{Reason, Verdict as Said};
 use margay_nftables::{Chain, Rule, Verdict};
 use margay_policy::{Action, Direction, End, Name, Plan, PlanPolicy, PolicyId, Stack, TierEnd, TierSlice};
 

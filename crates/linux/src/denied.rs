@@ -1,10 +1,10 @@
 //! Packets that were denied, as the kernel tells of them.
 
-use crate::attribution::{self, Reason, Verdict};
+use crate::attribution;
+use margay_dataplane::{Header, LoggedPacket};
 use margay_net::Protocol;
 use margay_nftables::Error;
 use margay_nftables::nflog::{Nflog, NflogConfig, Packet};
-use margay_policy::Direction;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -12,34 +12,6 @@ use std::time::Duration;
 const COPY: u32 = 128;
 /// Extension headers that are passed over.
 const MOST_EXTENSIONS: usize = 8;
-
-/// A packet that a rule told of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeniedPacket {
-    /// What the rule did with it.
-    pub verdict: Verdict,
-    /// For which end the rule stands.
-    pub direction: Direction,
-    /// Which rule.
-    pub reason: Reason,
-    /// What it is.
-    pub header: Header,
-}
-
-/// What is read of a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Header {
-    /// Source address.
-    pub source: IpAddr,
-    /// Destination address.
-    pub destination: IpAddr,
-    /// Transport protocol.
-    pub protocol: Protocol,
-    /// Ports of source and destination, of TCP, UDP, UDP-Lite, SCTP and DCCP; none of a fragment that is not the first.
-    pub ports: Option<(u16, u16)>,
-    /// Type and code of ICMP and ICMPv6.
-    pub icmp: Option<(u8, u8)>,
-}
 
 /// What a read came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,7 +40,7 @@ impl DeniedPackets {
     ///
     /// # Errors
     /// Where the kernel won't tell.
-    pub fn read(&mut self, bound: Duration, mut visit: impl FnMut(DeniedPacket)) -> Result<Read, Error> {
+    pub fn read(&mut self, bound: Duration, mut visit: impl FnMut(LoggedPacket)) -> Result<Read, Error> {
         let mut read = Read::default();
         let told = self.nflog.read(Some(bound), |packet| match decode(packet) {
             Some(packet) => {
@@ -82,77 +54,74 @@ impl DeniedPackets {
     }
 }
 
-fn decode(packet: &Packet<'_>) -> Option<DeniedPacket> {
+fn decode(packet: &Packet<'_>) -> Option<LoggedPacket> {
     let (verdict, direction, reason) = attribution::read(packet.prefix)?;
-    Some(DeniedPacket { verdict, direction, reason, header: Header::read(packet.payload)? })
+    Some(LoggedPacket { verdict, direction, reason, header: read_header(packet.payload)? })
 }
 
-impl Header {
-    /// Reads a packet from its network header on; `None` where it is cut before its addresses, or is no IP.
-    pub fn read(packet: &[u8]) -> Option<Self> {
-        match packet.first()? >> 4 {
-            4 => Self::v4(packet),
-            6 => Self::v6(packet),
-            _ => None,
-        }
+/// Reads a packet from its network header on; `None` where it is cut before its addresses, or is no IP.
+pub fn read_header(packet: &[u8]) -> Option<Header> {
+    match packet.first()? >> 4 {
+        4 => v4(packet),
+        6 => v6(packet),
+        _ => None,
     }
+}
 
-    fn v4(packet: &[u8]) -> Option<Self> {
-        let header: &[u8; 20] = packet.first_chunk()?;
-        let length = usize::from(header[0] & 0xf) * 4;
-        let fragment = u16::from_be_bytes([header[6], header[7]]) & 0x1fff;
-        let address = |at: usize| Ipv4Addr::from([header[at], header[at + 1], header[at + 2], header[at + 3]]).into();
-        let rest = if fragment == 0 && length >= 20 { packet.get(length..).unwrap_or_default() } else { &[] };
-        Some(Self::with(address(12), address(16), header[9], rest))
-    }
+fn v4(packet: &[u8]) -> Option<Header> {
+    let header: &[u8; 20] = packet.first_chunk()?;
+    let length = usize::from(header[0] & 0xf) * 4;
+    let fragment = u16::from_be_bytes([header[6], header[7]]) & 0x1fff;
+    let address = |at: usize| Ipv4Addr::from([header[at], header[at + 1], header[at + 2], header[at + 3]]).into();
+    let rest = if fragment == 0 && length >= 20 { packet.get(length..).unwrap_or_default() } else { &[] };
+    Some(with(address(12), address(16), header[9], rest))
+}
 
-    fn v6(packet: &[u8]) -> Option<Self> {
-        let (header, mut rest) = packet.split_first_chunk::<40>()?;
-        let address = |bytes: &[u8]| <[u8; 16]>::try_from(bytes).ok().map(|octets| Ipv6Addr::from(octets).into());
-        let (source, destination) = (address(&header[8..24])?, address(&header[24..40])?);
-        let mut protocol = header[6];
-        for _ in 0..MOST_EXTENSIONS {
-            let Some([next, length, more @ ..]) = rest.get(..4).and_then(|start| <&[u8; 4]>::try_from(start).ok())
-            else {
-                break;
-            };
-            let skip = match protocol {
-                // Hop-by-hop options, routing, destination options (RFC 8200), in units of 8 bytes after the first.
-                0 | 43 | 60 => usize::from(*length) * 8 + 8,
-                // Fragment: what is behind the first is no header.
-                44 if u16::from_be_bytes(*more) & 0xfff8 != 0 => {
-                    return Some(Self::with(source, destination, *next, &[]));
-                }
-                44 => 8,
-                // Authentication (RFC 4302), in units of 4 bytes, less two.
-                51 => usize::from(*length) * 4 + 8,
-                _ => break,
-            };
-            protocol = *next;
-            rest = rest.get(skip..).unwrap_or_default();
-        }
-        Some(Self::with(source, destination, protocol, rest))
-    }
-
-    fn with(source: IpAddr, destination: IpAddr, protocol: u8, rest: &[u8]) -> Self {
-        let protocol = Protocol(protocol);
-        let has_ports = [Protocol::TCP, Protocol::UDP, Protocol::SCTP, Protocol(33), Protocol(136)].contains(&protocol);
-        let is_icmp = [Protocol::ICMP, Protocol::ICMPV6].contains(&protocol);
-        let ports = match rest {
-            [a, b, c, d, ..] if has_ports => Some((u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d]))),
-            _ => None,
+fn v6(packet: &[u8]) -> Option<Header> {
+    let (header, mut rest) = packet.split_first_chunk::<40>()?;
+    let address = |bytes: &[u8]| <[u8; 16]>::try_from(bytes).ok().map(|octets| Ipv6Addr::from(octets).into());
+    let (source, destination) = (address(&header[8..24])?, address(&header[24..40])?);
+    let mut protocol = header[6];
+    for _ in 0..MOST_EXTENSIONS {
+        let Some([next, length, more @ ..]) = rest.get(..4).and_then(|start| <&[u8; 4]>::try_from(start).ok()) else {
+            break;
         };
-        let icmp = match rest {
-            [kind, code, ..] if is_icmp => Some((*kind, *code)),
-            _ => None,
+        let skip = match protocol {
+            // Hop-by-hop options, routing, destination options (RFC 8200), in units of 8 bytes after the first.
+            0 | 43 | 60 => usize::from(*length) * 8 + 8,
+            // Fragment: what is behind the first is no header.
+            44 if u16::from_be_bytes(*more) & 0xfff8 != 0 => {
+                return Some(with(source, destination, *next, &[]));
+            }
+            44 => 8,
+            // Authentication (RFC 4302), in units of 4 bytes, less two.
+            51 => usize::from(*length) * 4 + 8,
+            _ => break,
         };
-        Self { source, destination, protocol, ports, icmp }
+        protocol = *next;
+        rest = rest.get(skip..).unwrap_or_default();
     }
+    Some(with(source, destination, protocol, rest))
+}
+
+fn with(source: IpAddr, destination: IpAddr, protocol: u8, rest: &[u8]) -> Header {
+    let protocol = Protocol(protocol);
+    let has_ports = [Protocol::TCP, Protocol::UDP, Protocol::SCTP, Protocol(33), Protocol(136)].contains(&protocol);
+    let is_icmp = [Protocol::ICMP, Protocol::ICMPV6].contains(&protocol);
+    let ports = match rest {
+        [a, b, c, d, ..] if has_ports => Some((u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d]))),
+        _ => None,
+    };
+    let icmp = match rest {
+        [kind, code, ..] if is_icmp => Some((*kind, *code)),
+        _ => None,
+    };
+    Header { source, destination, protocol, ports, icmp }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Header;
+    use super::read_header;
 
     /// An IPv4 header (flags and fragment, protocol) and what follows, from 10.0.0.1 to 10.0.0.2.
     fn v4(fragment: u16, protocol: u8, rest: &[u8]) -> Vec<u8> {
@@ -193,7 +162,7 @@ mod tests {
             ("no IP", vec![0x10; 60], None),
             ("nothing", Vec::new(), None),
         ] {
-            let read = Header::read(&packet).map(|header| (header.protocol.0, header.ports, header.icmp));
+            let read = read_header(&packet).map(|header| (header.protocol.0, header.ports, header.icmp));
             assert_eq!(read, said, "{what}");
         }
     }

@@ -49,8 +49,7 @@ mod rule;
 mod sink;
 mod unknown;
 
-pub use attribution::{Reason, Verdict};
-pub use denied::{DeniedPacket, DeniedPackets, Header, Read};
+pub use denied::{DeniedPackets, Read, read_header};
 pub use driver::{LinuxDriver, cleanup, is_programmed};
 pub use figures::{RuleHits, TableFigures, TableReader};
 pub use options::{Options, UnknownPods};

@@ -4,11 +4,12 @@
 //! a bridge stands in the pod CIDR too) is of a pod whose policy is not in force yet. What the node itself sends such a pod passes: the kubelet's probes always
 //! arrive.
 
-use crate::attribution::{Reason, finish};
+use crate::attribution::finish;
 use crate::base::{FILTER, chain, destination, established, neighbour_discovery, of_family, source};
 use crate::names;
 use crate::rule::{address_type, interval};
 use crate::{Options, UnknownPods};
+use margay_dataplane::Reason;
 use margay_net::{Family, Prefix};
 use margay_nftables::expr::{InlineSet, MetaKey, PayloadField};
 use margay_nftables::{Chain, Data, Element, Hook, Rule, Verdict};

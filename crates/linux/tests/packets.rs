@@ -4,11 +4,12 @@
 
 mod support;
 
+use margay_dataplane::LoggedPacket;
 use margay_dataplane::{Driver, Event};
 use margay_engine::{Engine, Scope};
 use margay_lab::fabric::{Error, Fabric, Node, Pod, Topology, Wiring};
 use margay_lab::probe::{Probe, Prober, Site, Transport};
-use margay_linux::{DeniedPacket, DeniedPackets, LinuxDriver, Options, TableReader, UnknownPods, render};
+use margay_linux::{DeniedPackets, LinuxDriver, Options, TableReader, UnknownPods, render};
 use margay_policy::Plan;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -166,7 +167,7 @@ fn what_is_denied_is_told_with_its_rule_and_counted() {
     let mut told: BTreeMap<String, usize> = BTreeMap::new();
     let mut lost = 0;
     while told.len() < 6 {
-        let read = packets.read(Duration::from_secs(10), |DeniedPacket { verdict, direction, reason, header }| {
+        let read = packets.read(Duration::from_secs(10), |LoggedPacket { verdict, direction, reason, header }| {
             let (source, port) = header.ports.unwrap_or_default();
             let policy = format!("{reason:?}");
             let text =

@@ -1,6 +1,7 @@
 //! A line.
 
-use super::{Cause, Names, Packet, Verdict};
+use super::Names;
+use margay_dataplane::{LoggedPacket, Reason, Verdict};
 use serde::Serialize;
 use smol_str::SmolStr;
 use std::fmt;
@@ -67,14 +68,14 @@ impl End {
 }
 
 impl Line {
-    pub(crate) fn of(packet: &Packet, count: u64, node: &str, time: SystemTime, names: &Names) -> Self {
+    pub(crate) fn of(packet: &LoggedPacket, count: u64, node: &str, time: SystemTime, names: &Names) -> Self {
         let verdict = match packet.verdict {
             Verdict::Deny => "deny",
             Verdict::Log => "log",
         };
         let (mut policy, mut rule, mut tier) = (None, None, None);
-        let why = match &packet.cause {
-            Cause::Rule { policy: name, index } => {
+        let why = match &packet.reason {
+            Reason::Rule { policy: name, index } => {
                 let known = names.policy(name);
                 let title = known
                     .as_ref()
@@ -85,19 +86,20 @@ impl Line {
                 let does = if packet.verdict == Verdict::Deny { "denies" } else { "logs" };
                 format!("{} rule {index} of {title} {does} it", packet.direction)
             }
-            Cause::TierEnd { tier: name } => {
+            Reason::TierEnd { tier: name } => {
                 tier = Some(name.as_str().into());
                 format!(
                     "policies of tier {name} select the endpoint, and none of their {} rules allows it",
                     packet.direction
                 )
             }
-            Cause::NoProfile => "no policy decides on it, and no profile of the endpoint allows it".to_owned(),
-            Cause::UnknownPod => {
+            Reason::NoProfile => "no policy decides on it, and no profile of the endpoint allows it".to_owned(),
+            Reason::UnknownPod => {
                 "an address in this node's pod CIDR that no known pod has (unknownPods is deny)".to_owned()
             }
         };
-        let (source, destination) = (packet.ports.map(|ports| ports.0), packet.ports.map(|ports| ports.1));
+        let (source, destination) =
+            (packet.header.ports.map(|ports| ports.0), packet.header.ports.map(|ports| ports.1));
         Line::Flow(Box::new(FlowLine {
             time: utc(time),
             node: node.into(),
@@ -107,10 +109,10 @@ impl Line {
             rule,
             tier,
             why,
-            src: End::of(packet.source, source, names),
-            dst: End::of(packet.destination, destination, names),
-            protocol: packet.protocol.to_string(),
-            icmp: packet.icmp.map(|(kind, code)| Icmp { r#type: kind, code }),
+            src: End::of(packet.header.source, source, names),
+            dst: End::of(packet.header.destination, destination, names),
+            protocol: packet.header.protocol.to_string(),
+            icmp: packet.header.icmp.map(|(kind, code)| Icmp { r#type: kind, code }),
             count,
         }))
     }

@@ -6,6 +6,7 @@ mod names;
 pub use line::Line;
 pub use names::{Names, NamesObserver};
 
+use margay_dataplane::{Header, LoggedPacket, Reason, Verdict};
 use margay_net::Protocol;
 use margay_policy::Direction;
 use std::collections::BTreeMap;
@@ -20,66 +21,13 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// Flows that are remembered at a time.
 const MOST: usize = 4096;
 
-/// What a rule did with packets of a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Verdict {
-    /// Dropped them.
-    Deny,
-    /// Nothing: it is a Log rule.
-    Log,
-}
-
-/// Which rule.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Cause {
-    /// A rule of a policy.
-    Rule {
-        /// The policy's stable name.
-        policy: String,
-        /// The rule's index.
-        index: u16,
-    },
-    /// The end of a tier whose policies select the endpoint: none of their rules matched.
-    TierEnd {
-        /// The tier.
-        tier: String,
-    },
-    /// The end of all tiers: no profile allows it.
-    NoProfile,
-    /// An address in the node's pod CIDR that no known pod has.
-    UnknownPod,
-}
-
-/// A packet that a rule told of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Packet {
-    /// What the rule did.
-    pub verdict: Verdict,
-    /// For which end it stands.
-    pub direction: Direction,
-    /// Which rule.
-    pub cause: Cause,
-    /// Source address.
-    pub source: IpAddr,
-    /// Destination address.
-    pub destination: IpAddr,
-    /// Protocol.
-    pub protocol: Protocol,
-    /// Ports of source and destination.
-    pub ports: Option<(u16, u16)>,
-    /// ICMP type and code.
-    pub icmp: Option<(u8, u8)>,
-}
-
 /// What packets are one flow by: all but the source port, which is another with each attempt.
-type FlowKey = (Verdict, Direction, Cause, IpAddr, IpAddr, Protocol, Option<u16>, Option<(u8, u8)>);
+type FlowKey = (Verdict, Direction, Reason, IpAddr, IpAddr, Protocol, Option<u16>, Option<(u8, u8)>);
 
-impl Packet {
-    fn key(&self) -> FlowKey {
-        let port = self.ports.map(|(_, port)| port);
-        let Self { verdict, direction, source, destination, protocol, icmp, .. } = *self;
-        (verdict, direction, self.cause.clone(), source, destination, protocol, port, icmp)
-    }
+fn key(packet: &LoggedPacket) -> FlowKey {
+    let Header { source, destination, protocol, ports, icmp } = packet.header;
+    let port = ports.map(|(_, port)| port);
+    (packet.verdict, packet.direction, packet.reason.clone(), source, destination, protocol, port, icmp)
 }
 
 /// What was told and what was not, for metrics. Clones are of the same log.
@@ -123,7 +71,7 @@ pub struct FlowLog<W> {
 /// A flow that has been told of.
 struct Told {
     since: Instant,
-    last: Packet,
+    last: LoggedPacket,
     /// Packets since.
     more: u64,
 }
@@ -155,9 +103,9 @@ impl<W: Write> FlowLog<W> {
     }
 
     /// Takes in a packet.
-    pub fn take(&mut self, packet: Packet, now: Instant, time: SystemTime) {
+    pub fn take(&mut self, packet: LoggedPacket, now: Instant, time: SystemTime) {
         self.counters.add(0, 1);
-        let key = packet.key();
+        let key = key(&packet);
         if let Some(told) = self.told.get_mut(&key) {
             told.more += 1;
             told.last = packet;
@@ -191,7 +139,7 @@ impl<W: Write> FlowLog<W> {
         self.out.flush()
     }
 
-    fn write(&mut self, packet: &Packet, count: u64, now: Instant, time: SystemTime) {
+    fn write(&mut self, packet: &LoggedPacket, count: u64, now: Instant, time: SystemTime) {
         if !self.spend(now) {
             return self.drop_line();
         }

@@ -1,7 +1,8 @@
-use super::{Cause, FlowLog, Names, Packet, Verdict, WINDOW};
+use super::{FlowLog, Names, WINDOW};
 use expect_test::expect;
 use margay_agent::{Agent, Options, Signals};
 use margay_dataplane::Recorder;
+use margay_dataplane::{Header, LoggedPacket, Reason, Verdict};
 use margay_datastore::Folder;
 use margay_net::Protocol;
 use margay_policy::{Direction, Key, Kind, Name};
@@ -35,22 +36,24 @@ fn names() -> Names {
     names
 }
 
-fn packet(cause: Cause, source: &str, port: u16) -> Packet {
-    Packet {
+fn packet(reason: Reason, source: &str, port: u16) -> LoggedPacket {
+    LoggedPacket {
         verdict: Verdict::Deny,
         direction: Direction::Ingress,
-        cause,
-        source: source.parse().expect("an address"),
-        destination: [10, 0, 0, 1].into(),
-        protocol: Protocol::TCP,
-        ports: Some((40_000, port)),
-        icmp: None,
+        reason,
+        header: Header {
+            source: source.parse().expect("an address"),
+            destination: [10, 0, 0, 1].into(),
+            protocol: Protocol::TCP,
+            ports: Some((40_000, port)),
+            icmp: None,
+        },
     }
 }
 
-fn web() -> Cause {
+fn web() -> Reason {
     let key = Key { kind: Kind::CalicoNetworkPolicy, namespace: "shop".into(), name: "web".into() };
-    Cause::Rule { policy: Name::of(&key).to_string(), index: 0 }
+    Reason::Rule { policy: Name::of(&key).to_string(), index: 0 }
 }
 
 fn time() -> SystemTime {
@@ -70,14 +73,10 @@ fn a_line_says_who_and_why() {
     let now = Instant::now();
     let mut log = log(100, now);
     log.take(packet(web(), "10.0.1.1", 80), now, time());
-    log.take(packet(Cause::TierEnd { tier: "default".into() }, "192.0.2.1", 80), now, time());
-    log.take(packet(Cause::Rule { policy: "0123".into(), index: 2 }, "192.0.2.1", 80), now, time());
-    let icmp = Packet {
-        protocol: Protocol::ICMP,
-        ports: None,
-        icmp: Some((8, 0)),
-        ..packet(Cause::NoProfile, "192.0.2.1", 0)
-    };
+    log.take(packet(Reason::TierEnd { tier: "default".into() }, "192.0.2.1", 80), now, time());
+    log.take(packet(Reason::Rule { policy: "0123".into(), index: 2 }, "192.0.2.1", 80), now, time());
+    let mut icmp = packet(Reason::NoProfile, "192.0.2.1", 0);
+    icmp.header = Header { protocol: Protocol::ICMP, ports: None, icmp: Some((8, 0)), ..icmp.header };
     log.take(icmp, now, time());
     expect![[r#"
         {"time":"2027-01-15T08:00:00.000Z","node":"node-1","verdict":"deny","direction":"ingress","policy":"Calico NetworkPolicy shop/web","rule":0,"tier":"default","why":"ingress rule 0 of Calico NetworkPolicy shop/web denies it","src":{"pod":"far","namespace":"lab","ip":"10.0.1.1","port":40000},"dst":{"pod":"web","namespace":"shop","ip":"10.0.0.1","port":80},"protocol":"TCP","count":1}
@@ -93,7 +92,8 @@ fn a_flow_is_told_once_and_then_counted() {
     let now = Instant::now();
     let mut log = log(100, now);
     for source_port in 0..5 {
-        let packet = Packet { ports: Some((source_port, 80)), ..packet(web(), "10.0.1.1", 80) };
+        let mut packet = packet(web(), "10.0.1.1", 80);
+        packet.header.ports = Some((source_port, 80));
         log.take(packet, now, time());
     }
     log.take(packet(web(), "10.0.1.1", 81), now, time());

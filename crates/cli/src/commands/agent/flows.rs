@@ -4,9 +4,9 @@ use super::log::LogFile;
 use crate::streams::Failure;
 use margay_agent::Observer;
 use margay_agent::settings::{Output, Settings};
-use margay_linux::{DeniedPacket, DeniedPackets, Options, Reason, Verdict};
+use margay_linux::{DeniedPackets, Options};
 use margay_telemetry::Telemetry;
-use margay_telemetry::flows::{self, Cause, FlowLog, Names};
+use margay_telemetry::flows::{FlowLog, Names};
 use std::io::{self, Write};
 use std::time::{Duration, Instant, SystemTime};
 use tracing::{info, warn};
@@ -52,7 +52,7 @@ fn follow(mut packets: DeniedPackets, mut log: FlowLog<Box<dyn Write + Send>>) {
     let counters = log.counters();
     loop {
         let (now, time) = (Instant::now(), SystemTime::now());
-        match packets.read(TURN, |packet| log.take(packet_of(packet), now, time)) {
+        match packets.read(TURN, |packet| log.take(packet, now, time)) {
             Ok(read) => counters.lost(read.lost),
             // Nothing that it says comes from this moment; the next may be another.
             Err(_) => {
@@ -62,27 +62,5 @@ fn follow(mut packets: DeniedPackets, mut log: FlowLog<Box<dyn Write + Send>>) {
         }
         // A full disk is counted as lines left out, and may be mended.
         let _ = log.turn(Instant::now(), SystemTime::now());
-    }
-}
-
-fn packet_of(packet: DeniedPacket) -> flows::Packet {
-    let DeniedPacket { verdict, direction, reason, header } = packet;
-    flows::Packet {
-        verdict: match verdict {
-            Verdict::Deny => flows::Verdict::Deny,
-            Verdict::Log => flows::Verdict::Log,
-        },
-        direction,
-        cause: match reason {
-            Reason::Rule { policy, index } => Cause::Rule { policy, index },
-            Reason::TierEnd { tier } => Cause::TierEnd { tier },
-            Reason::NoProfile => Cause::NoProfile,
-            Reason::UnknownPod => Cause::UnknownPod,
-        },
-        source: header.source,
-        destination: header.destination,
-        protocol: header.protocol,
-        ports: header.ports,
-        icmp: header.icmp,
     }
 }

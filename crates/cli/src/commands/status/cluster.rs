@@ -38,19 +38,6 @@ pub(super) struct Policy {
     pub(super) conditions: Vec<Value>,
 }
 
-/// The kinds that are enforced.
-fn is_policy(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::NetworkPolicy
-            | Kind::ClusterNetworkPolicy
-            | Kind::AdminNetworkPolicy
-            | Kind::BaselineAdminNetworkPolicy
-            | Kind::CalicoNetworkPolicy
-            | Kind::GlobalNetworkPolicy
-    )
-}
-
 impl Cluster {
     /// Reads them; with a name, the policies of that name alone, of which there must be one.
     pub(super) fn read(api: &Api, wanted: Option<&str>) -> Result<Self, Failure> {
@@ -71,7 +58,7 @@ impl Cluster {
             statuses.extend(own(plural)?.into_iter().map(|object| (of_status(&object), object)));
         }
         let mut policies = Vec::new();
-        for (resource, objects) in api.everything(is_policy, |_, _| {})? {
+        for (resource, objects) in api.everything(Kind::is_enforced, |_, _| {})? {
             let of = |object| Some(Policy::of(key(&resource, object)?, object, &statuses));
             policies.extend(objects.iter().filter_map(of));
         }
