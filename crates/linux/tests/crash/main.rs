@@ -28,6 +28,8 @@ use traffic::Sent;
 
 /// Kills in an ordinary run.
 const KILLS: u32 = 40;
+/// So many times as many kills, where by chance none has come just after a commit yet, or none before one.
+const PATIENCE: u32 = 10;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -65,8 +67,8 @@ fn test(fabric: &Fabric) {
     }
     let kills = if std::env::var_os("MARGAY_LONG").is_some() { KILLS * 25 } else { KILLS };
     let (tally, sent) = fabric.node(0).enter(|| churn(fabric, &plans, kills)).expect("the node's namespace");
-    println!("{kills} kills: {tally:?}, {sent:?}");
-    assert!(tally.before > 0 && tally.after > 0, "no kill came before the commit, or none after it: {tally:?}");
+    println!("{} kills: {tally:?}, {sent:?}", tally.before + tally.after + tally.late);
+    assert!(tally.has_both(), "no kill came before the commit, or none after it: {tally:?}");
     assert!(sent.open > kills && sent.closed > kills, "too little traffic: {sent:?}");
 }
 
@@ -83,7 +85,13 @@ struct Tally {
     late: u32,
 }
 
-/// Kills the agent so many times, under traffic. In the node's namespace.
+impl Tally {
+    fn has_both(&self) -> bool {
+        self.before > 0 && self.after > 0
+    }
+}
+
+/// Kills the agent so many times at least, under traffic. In the node's namespace.
 fn churn(fabric: &Fabric, plans: &[Plan], kills: u32) -> (Tally, Sent) {
     let mut killer = Killer {
         plans,
@@ -99,7 +107,10 @@ fn churn(fabric: &Fabric, plans: &[Plan], kills: u32) -> (Tally, Sent) {
         let traffic = scope.spawn(|| traffic::run(fabric, &stop));
         let stopped = StopOnDrop(&stop);
         let mut state = 0;
-        for _ in 0..kills {
+        for round in 0..kills * PATIENCE {
+            if round >= kills && killer.tally.has_both() {
+                break;
+            }
             state = killer.round(agent, state);
             agent = Agent::start(state);
             assert_eq!(agent.report(), Some(Report::Done(state, 0)), "a restart over what is in place wrote something");
